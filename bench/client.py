@@ -1,0 +1,151 @@
+"""Cost of the client beside sentry-sdk's, in one run: caller's thread per captured exception, and import time.
+
+Folding is off on our side: each captured exception is a full snapshot with locals. The transports of both drop what
+they are given. The caller's thread is measured by its own CPU clock and by the wall; ours runs its background thread.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import sentry_sdk
+import sentry_sdk.transport
+
+import error_manager
+from error_manager.client.transport import Answer
+
+DEPTH: Final = 13
+ROUNDS: Final = 7
+CAPTURES: Final = 200
+IMPORT_RUNS: Final = 10
+SOURCE: Final = str(Path(error_manager.__file__).parent.parent)
+
+
+class NullTransport:
+    def post(self, body: bytes, *, timeout_s: float) -> Answer:
+        return Answer(status=200, body=b"")
+
+    def forget(self) -> None:
+        return
+
+
+class NullSentryTransport(sentry_sdk.transport.Transport):
+    def capture_envelope(self, envelope: Any) -> None:
+        return
+
+
+def fail() -> None:
+    order = {"id": 4711, "total": 12.5, "items": ["book", "pen"], "paid": False}
+    raise ValueError(f"order {order['id']} cannot be paid")
+
+
+def descend(depth: int, customer: str = "c-17", amounts: tuple[float, ...] = (1.5, 2.5, 3.5)) -> None:
+    step = {"depth": depth, "customer": customer}
+    label = f"step {depth} of {len(amounts)}"
+    if depth <= 1:
+        fail()
+    descend(depth - 1, customer)
+    raise AssertionError(step, label)
+
+
+def handle() -> BaseException:
+    try:
+        descend(DEPTH)
+    except ValueError as exc:
+        return exc
+    raise AssertionError
+
+
+def measure(capture: Callable[[BaseException], object], settle: Callable[[], object]) -> tuple[float, float]:
+    """Return the least mean of the rounds, us of the wall and us of the thread's CPU.
+
+    Each exception is raised anew, outside the clock: sentry-sdk throws away one that it has just seen.
+    """
+    walls, cpus = [], []
+    for _ in range(ROUNDS):
+        wall_s = cpu_s = 0.0
+        for _ in range(CAPTURES):
+            exc = handle()
+            wall, cpu = time.perf_counter(), time.thread_time()
+            capture(exc)
+            cpu_s += time.thread_time() - cpu
+            wall_s += time.perf_counter() - wall
+        cpus.append(cpu_s / CAPTURES * 1e6)
+        walls.append(wall_s / CAPTURES * 1e6)
+        settle()
+    return min(walls), min(cpus)
+
+
+def count_frames(exc: BaseException) -> int:
+    traceback, frames = exc.__traceback__, 0
+    while traceback is not None:
+        traceback, frames = traceback.tb_next, frames + 1
+    return frames
+
+
+def import_ms(statement: str) -> float:
+    code = (
+        f"import sys, time; sys.path.insert(0, {SOURCE!r}); start = time.perf_counter(); {statement}; "
+        "print(time.perf_counter() - start)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(run.stdout) * 1e3
+
+
+def measure_imports() -> tuple[float, float]:
+    """Return the medians, ms, ours and theirs; taken in turns, so that a busy moment meets both."""
+    pairs = [(import_ms("import error_manager"), import_ms("import sentry_sdk")) for _ in range(IMPORT_RUNS)]
+    return median(ours for ours, _ in pairs), median(theirs for _, theirs in pairs)
+
+
+def main() -> None:
+    """Measure ours, theirs, ours again, and print one line of JSON."""
+
+    def measure_ours() -> tuple[float, float]:
+        error_manager.init(
+            "http://key@127.0.0.1:9/1",
+            fold_window_s=0,
+            max_queue=2 * CAPTURES,
+            hooks=(),
+            transport=NullTransport(),
+        )
+        result = measure(error_manager.capture_exception, lambda: error_manager.flush(60))
+        stats = error_manager.stats()
+        assert stats.sent == stats.captured == ROUNDS * CAPTURES, stats
+        error_manager.close()
+        return result
+
+    first = measure_ours()
+    sentry_sdk.init(dsn="http://key@127.0.0.1:9/1", transport=NullSentryTransport)
+    theirs = measure(sentry_sdk.capture_exception, lambda: None)
+    second = measure_ours()
+    ours = tuple(min(pair) for pair in zip(first, second, strict=True))
+    ours_import, theirs_import = measure_imports()
+    print(
+        json.dumps(
+            {
+                "area": "client",
+                "frames": count_frames(handle()),
+                "capture_wall_us": round(ours[0], 1),
+                "capture_wall_us_sentry": round(theirs[0], 1),
+                "capture_wall_ratio": round(ours[0] / theirs[0], 4),
+                "capture_cpu_us": round(ours[1], 1),
+                "capture_cpu_us_sentry": round(theirs[1], 1),
+                "capture_cpu_ratio": round(ours[1] / theirs[1], 4),
+                "import_ms": round(ours_import, 1),
+                "import_ms_sentry": round(theirs_import, 1),
+                "import_ratio": round(ours_import / theirs_import, 4),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The library inside an application: captures errors and sends them, never raises, never blocks."""

@@ -1,0 +1,300 @@
+"""What personal data and secrets look like: the detectors, as data (seed box: PII).
+
+Patterns keep to what ``re`` (with ``re.ASCII``) and RE2 understand alike: no look-around, no back-references, no
+long counted repetition. Each finds candidates in linear time; a check in plain Python (``detection``) decides.
+They stand in core because grouping must see the same text before and after masking (design D6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from error_manager.core.detection import (
+    CARD,
+    DEVICE,
+    EMAIL,
+    IBAN,
+    IP,
+    PHONE,
+    SECRET,
+    SSN,
+    URL_CREDENTIALS,
+    USER,
+    Check,
+    card,
+    credential,
+    email,
+    first_group,
+    header,
+    iban,
+    imei,
+    ipv4,
+    ipv6,
+    jwt,
+    key_value,
+    mac,
+    phone,
+    ssn,
+    user_path,
+    vendor,
+    whole,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """One kind of sensitive text.
+
+    The pattern is tried only when one of ``needles`` is in the text (in the lower-cased text when
+    ``is_lowered``), and when the text has a row of digits where ``needs_digits`` is set.
+    """
+
+    name: str
+    pattern: str
+    mask: str
+    check: Check
+    needles: tuple[str, ...] = ()
+    is_lowered: bool = False
+    needs_digits: bool = False
+
+
+_KEYWORDS: Final = (
+    r"pass|pwd|secret|token|api[ _.-]?key|access[ _-]?key|private[ _-]?key|auth|credential|cookie|session|sid|csrf|"
+    r"xsrf|otp|cvv|cvc|jwt|dsn|pin|ssn|signature|connection[ _-]?string|account[ _-]?key|shared[ _-]?key"
+)
+_KEYWORD_NEEDLES: Final = (
+    "pass", "pwd", "secret", "token", "key", "auth", "credential", "cookie", "session", "sid", "csrf", "xsrf", "otp",
+    "cvv", "cvc", "jwt", "dsn", "pin", "ssn", "signature", "string",
+)  # fmt: skip
+_VALUE: Final = (
+    r'\\{1,3}"[^"\\]*\\{0,3}"?|"(?:[^"\\]|\\.)*"?|'
+    r"'(?:[^'\\]|\\.)*'?|"
+    r"[^ \t\r\n\"'`,;&<>(){}\[\]|\\][^ \t\r\n\"'`,;&<>)}\]|\\]*"
+)
+_LABEL: Final = r"[^ \t\r\n@<>()\[\]{},;:\"'=|\\/&?!.*#%$^+`~]{1,63}"
+
+SECRET_DETECTORS: Final = (
+    Detector(
+        name="pem",
+        pattern=(
+            r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z0-9 ]{0,20}-----(?:[^-]|-[^-])*"
+            r"(?:-----END [A-Z0-9 ]{0,50}-----)?"
+        ),
+        mask=SECRET,
+        check=whole,
+        needles=("-----BEGIN",),
+    ),
+    Detector(
+        name="jwt",
+        pattern=r"eyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*)?(?:\.[A-Za-z0-9_+/=-]*)?(?:\.[A-Za-z0-9_-]*)?(?:\.[A-Za-z0-9_-]*)?",
+        mask=SECRET,
+        check=jwt,
+        needles=("eyJ",),
+    ),
+    Detector(
+        name="vendor_key",
+        pattern=(
+            r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16,}"  # AWS
+            r"|gh[opusr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_.-]{10,}|gl[a-z]{2,6}-[A-Za-z0-9_-]{20,}"
+            r"|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}"  # Slack
+            r"|[srp]k_(?:live|test|prod)_[A-Za-z0-9_]{8,}|whsec_[A-Za-z0-9_+/=-]{8,}"  # Stripe and its like
+            r"|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|GOCSPX-[A-Za-z0-9_-]{16,}"
+            r"|SG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|key-[0-9a-f]{32}|sq0[a-z]{3}-[A-Za-z0-9_-]{16,}"
+            r"|EAAA[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{16,}|pypi-[A-Za-z0-9_-]{16,}|rubygems_[0-9a-f]{16,}"
+            r"|hf_[A-Za-z0-9]{16,}|do[opr]_v1_[0-9a-f]{16,}|shp(?:at|ca|pa|ss)_[A-Za-z0-9]{16,}"
+            r"|dckr_pat_[A-Za-z0-9_-]{16,}|lin_api_[A-Za-z0-9]{16,}|hv[sbr]\.[A-Za-z0-9_-]{16,}|s\.[A-Za-z0-9]{24}\b"
+            r"|atlasv1\.[A-Za-z0-9_-]{16,}|figd_[A-Za-z0-9_-]{16,}|PMAK-[A-Za-z0-9-]{16,}|NRAK-[A-Z0-9]{16,}"
+            r"|glc_[A-Za-z0-9+/=]{16,}|glsa_[A-Za-z0-9_]{16,}|sntry[su]_[A-Za-z0-9_=+/-]{16,}|AGE-SECRET-KEY-1[A-Z0-9]{16,}"
+            r"|(?:SK|AC)[0-9a-f]{32}|dapi[0-9a-f]{32}|em_[a-z]{2,12}_[A-Za-z0-9_-]{16,}|[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}"
+            r"|hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{8,}|discord(?:app)?\.com/api/webhooks/[A-Za-z0-9/_-]{8,}"
+            r"|sl\.[A-Za-z0-9_-]{40,}|xkeysib-[0-9a-f]{16,}|re_[A-Za-z0-9]{8,}_[A-Za-z0-9]{8,}|secret_[A-Za-z0-9]{32,}"
+        ),
+        mask=SECRET,
+        check=vendor,
+        needles=(
+            "AKIA",
+            "ASIA",
+            "AROA",
+            "AIDA",
+            "ABIA",
+            "ACCA",
+            "gho_",
+            "ghp_",
+            "ghu_",
+            "ghs_",
+            "ghr_",
+            "github_pat_",
+            "gl",
+            "xox",
+            "xapp-",
+            "_live_",
+            "_test_",
+            "_prod_",
+            "whsec_",
+            "sk-",
+            "AIza",
+            "ya29.",
+            "GOCSPX-",
+            "SG.",
+            "key-",
+            "sq0",
+            "EAAA",
+            "npm_",
+            "pypi-",
+            "rubygems_",
+            "hf_",
+            "_v1_",
+            "shp",
+            "dckr_pat_",
+            "lin_api_",
+            "hv",
+            "s.",
+            "atlasv1.",
+            "PMAK-",
+            "NRAK-",
+            "sntry",
+            "figd_",
+            "AGE-",
+            "SK",
+            "AC",
+            "dapi",
+            "em_",
+            ":AA",
+            "hooks.slack",
+            "webhooks",
+            "sl.",
+            "xkeysib-",
+            "re_",
+            "secret_",
+        ),
+    ),
+    Detector(
+        name="url_credentials",
+        pattern=r"://([^ \t\r\n/?#:\"'<>]{0,200}:[^ \t\r\n/\"'<>]{1,200})@",
+        mask=URL_CREDENTIALS,
+        check=first_group,
+        needles=("://",),
+    ),
+    Detector(
+        name="header",
+        pattern=(
+            r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)[\"']? {0,2}[:=] {0,3}[\"']?([^\r\n\"']{4,})"
+        ),
+        mask=SECRET,
+        check=header,
+        needles=("authorization", "cookie"),
+        is_lowered=True,
+    ),
+    Detector(
+        name="credential",
+        pattern=r"(?i)\b(?:bearer|basic) {1,3}([A-Za-z0-9._~+/=-]{6,})",
+        mask=SECRET,
+        check=credential,
+        needles=("bearer ", "basic "),
+        is_lowered=True,
+    ),
+    Detector(
+        name="key_value",
+        pattern=(
+            rf"(?i)((?:{_KEYWORDS})[A-Za-z0-9_-]{{0,24}})"
+            rf"([\\\"'\]]{{0,4}} {{0,2}}(?:=>|:=|==|[:=]) {{0,3}}b?|%3[Dd]|>)({_VALUE})"
+        ),
+        mask=SECRET,
+        check=key_value,
+        needles=_KEYWORD_NEEDLES,
+        is_lowered=True,
+    ),
+    Detector(
+        name="sql_password",
+        pattern=r"(?i)(password|identified by)( {1,3})('[^']*'?)",
+        mask=SECRET,
+        check=key_value,
+        needles=("password '", "identified by '"),
+        is_lowered=True,
+    ),
+)
+
+PERSONAL_DETECTORS: Final = (
+    Detector(
+        name="email",
+        pattern=rf"[^ \t\r\n@<>()\[\]{{}},;:\"'=|\\/&?!`]{{1,64}}@{_LABEL}(?:\.{_LABEL})+",
+        mask=EMAIL,
+        check=email,
+        needles=("@",),
+    ),
+    Detector(
+        name="iban",
+        pattern=r"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11,30}\b",
+        mask=IBAN,
+        check=iban,
+        needs_digits=True,
+    ),
+    Detector(
+        name="imei",
+        pattern=r"\b[0-9]{15}\b",
+        mask=DEVICE,
+        check=imei,
+        needs_digits=True,
+    ),
+    Detector(
+        name="card",
+        pattern=r"\b[0-9](?:[ -]?[0-9]){11,18}\b",
+        mask=CARD,
+        check=card,
+        needs_digits=True,
+    ),
+    Detector(
+        name="mac",
+        pattern=r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b",
+        mask=DEVICE,
+        check=mac,
+        needles=(":", "-"),
+        needs_digits=True,
+    ),
+    Detector(
+        name="ipv6",
+        pattern=r"(?:[0-9A-Fa-f]{0,4}:){2,8}(?:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|[0-9A-Fa-f]{0,4})",
+        mask=IP,
+        check=ipv6,
+        needles=("::", ":"),
+        needs_digits=True,
+    ),
+    Detector(
+        name="ipv4",
+        pattern=r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b",
+        mask=IP,
+        check=ipv4,
+        needles=(".",),
+        needs_digits=True,
+    ),
+    Detector(
+        name="ssn",
+        pattern=r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b",
+        mask=SSN,
+        check=ssn,
+        needles=("-",),
+        needs_digits=True,
+    ),
+    Detector(
+        name="phone",
+        pattern=(
+            r"\+[0-9][0-9 ().-]{6,18}[0-9]\b|\([0-9]{3}\) ?[0-9]{3}[ .-][0-9]{4}\b"
+            r"|\b[0-9]{3}-[0-9]{3}-[0-9]{4}\b|\b[0-9]{3}\.[0-9]{3}\.[0-9]{4}\b"
+        ),
+        mask=PHONE,
+        check=phone,
+        needles=("+", ")", "-", "."),
+        needs_digits=True,
+    ),
+    Detector(
+        name="user_path",
+        pattern=r"(?:/home/|/Users/|\\Users\\|\\Users\\\\|\\Documents and Settings\\)([^/\\ \t\r\n:\"'<>()\[\],;]+)",
+        mask=USER,
+        check=user_path,
+        needles=("/home/", "/Users/", "\\Users\\", "Settings\\"),
+    ),
+)
+"""Applied in this order, after the secrets."""
+
+DETECTORS: Final = SECRET_DETECTORS + PERSONAL_DETECTORS

@@ -1,0 +1,138 @@
+"""Which errors are one pattern, and why (seed box: Pattern Matcher; design D6). Version 0 may still change.
+
+A pure function with typed masks only: type chain and the innermost place of the application that is no plumbing;
+the name that is missing or the message where these say too little; for bare messages the template or the masked text, with its logger. Readable parts, because pages
+show them as the reason. The same before and after masking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from error_manager.core.place import collapse, is_minified, is_nameless, is_nested, is_plumbing, place_name
+from error_manager.core.text_mask import mask_line, mask_message, mask_sensitive
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame
+
+VERSION: Final = 0
+_DEFAULT: Final = re.compile(r"^\{\{\s*default\s*\}\}$")
+_LIBRARY_FRAMES: Final = 3
+"""Innermost frames that name a place when no frame belongs to the application."""
+_TYPES: Final = 8
+"""Types of a chain that count: the newest ones."""
+
+_NAMING_TYPES: Final = frozenset(
+    "AttributeError NameError UnboundLocalError ImportError ModuleNotFoundError ReferenceError NoMethodError".split()
+)
+"""Types whose message quotes a name of the code, never data."""
+_GENERAL_TYPES: Final = frozenset(
+    "Error Exception Throwable StandardError errorString *errors.errorString *errors.fundamental *errors.withStack "
+    "*fmt.wrapError *fmt.wrapErrors".split()
+)
+"""Types that say nothing: only the message tells such errors apart."""
+_JAVASCRIPT: Final = frozenset({"javascript", "node"})
+_QUOTED_NAME: Final = re.compile(r"['\"`]([A-Za-z_$][\w$.]{0,80})['\"`]")
+
+
+def fingerprint(event: ErrorEvent) -> Fingerprint:
+    """Return version, readable parts and hash of the group an error belongs to."""
+    parts = tuple(_client_parts(event) if event.fingerprint else _default_parts(event))
+    text = "\x1f".join((str(VERSION), *parts))
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return Fingerprint(version=VERSION, parts=parts, hash=digest)
+
+
+def _client_parts(event: ErrorEvent) -> list[str]:
+    parts: list[str] = []
+    for part in event.fingerprint:
+        if _DEFAULT.match(part.strip()):
+            parts += _default_parts(event)
+        else:
+            parts.append(f"client: {mask_sensitive(part)}")
+    return parts
+
+
+def _default_parts(event: ErrorEvent) -> list[str]:
+    if event.exceptions:
+        return _exception_parts(event)
+    if event.frames and not event.template:
+        return [*_place_parts(event.frames), f"message: {mask_message(event.message)}"]
+    return _message_parts(event)
+
+
+def _message_parts(event: ErrorEvent) -> list[str]:
+    if event.template:
+        parts = [f"template: {mask_message(event.template, keeps_quoted=True)}"]
+    else:
+        parts = [f"message: {mask_message(event.message or event.stack_trace)}"]
+    if event.logger:
+        parts.append(f"logger: {mask_sensitive(event.logger)}")
+    return parts
+
+
+def _exception_parts(event: ErrorEvent) -> list[str]:
+    told = _without_groups(event.exceptions)
+    raised = told[-1]
+    types = list(dict.fromkeys(_type_name(exception) for exception in told))[-_TYPES:]
+    parts = [f"type: {name}" for name in types]
+    frames = raised.frames or next((exception.frames for exception in reversed(told) if exception.frames), ())
+    frames = frames or event.frames
+    if not frames or raised.is_synthetic:
+        return [*parts, f"message: {mask_message(raised.value)}", *_place_parts(frames)]
+    place = _place_parts(frames)
+    parts += place
+    if any(part.startswith("bundle: ") for part in place):
+        return [*parts, f"message: {mask_message(raised.value, keeps_quoted=True)}"]
+    if raised.type in _NAMING_TYPES or (raised.type == "TypeError" and event.platform in _JAVASCRIPT):
+        return [*parts, *_name_part(raised.value)]
+    if raised.type in _GENERAL_TYPES and not any(part.startswith("line: ") for part in place):
+        parts.append(f"message: {mask_message(raised.value)}")
+    return parts
+
+
+def _name_part(value: str) -> list[str]:
+    """Return the last quoted name: the attribute, variable or module that is missing."""
+    names = _QUOTED_NAME.findall(mask_sensitive(value))
+    return [f"name: {names[-1]}"] if names else []
+
+
+def _without_groups(exceptions: tuple[ExceptionInfo, ...]) -> tuple[ExceptionInfo, ...]:
+    """Return the exceptions inside groups instead of the groups: the wrapper says nothing about the fault."""
+    inner = tuple(exception for exception in exceptions if not exception.is_group)
+    return inner or exceptions
+
+
+def _type_name(exception: ExceptionInfo) -> str:
+    return mask_sensitive(exception.type) or mask_message(exception.value)
+
+
+def _place_parts(frames: tuple[Frame, ...]) -> list[str]:
+    """Return the place of a stack: the innermost application frame that is no plumbing, with its line."""
+    own = collapse(frame for frame in frames if frame.in_app)
+    if not own:
+        return [
+            f"frame: {mask_sensitive(place_name(frame))}" for frame in collapse(frames)[-_LIBRARY_FRAMES:]
+        ]
+    if is_minified(own[-1]):
+        return [f"bundle: {mask_sensitive(place_name(own[-1]).rpartition('.')[0])}"]
+    anchor = _anchor(own)
+    parts = [f"frame: {mask_sensitive(place_name(anchor))}"]
+    if is_nameless(anchor) and (line := mask_line(anchor.context_line)):
+        parts.append(f"line: {line}")
+    return parts
+
+
+def _anchor(own: list[Frame]) -> Frame:
+    """Return the frame that names the place; nameless functions count as part of the function around them.
+
+    The source line is not asked where the function has a name: it is missing where the source cannot be read, and
+    that split one fault in 150 of 400 cases of bench/grouping, while two faults of one type in one function are 1.5 %.
+    """
+    for place in range(len(own) - 1, -1, -1):
+        frame = own[place]
+        if is_nested(frame) and place and own[place - 1].filename == frame.filename:
+            continue
+        if not is_plumbing(frame):
+            return frame
+    return own[-1]

@@ -1,0 +1,1 @@
+"""From the bytes of each protocol to the types of core; pure."""

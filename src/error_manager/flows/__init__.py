@@ -1,0 +1,1 @@
+"""The data paths: each flow puts the steps of the architecture document's diagrams in order. Start reading here."""

@@ -1,0 +1,1 @@
+"""The edges of the server: protocols, REST API and pages."""

@@ -1,0 +1,1 @@
+"""The routes that accept errors: the Sentry protocol and POST /api/v1/errors."""

@@ -1,0 +1,28 @@
+"""The pages: one module each; ``router`` holds them all (seed box: Dashboard)."""
+
+from __future__ import annotations
+
+from litestar import Router
+
+from error_manager.integrations.web.pages.connect import show_arrival, show_connect
+from error_manager.integrations.web.pages.files import send_file
+from error_manager.integrations.web.pages.pattern import change_status, show_error_as, show_pattern
+from error_manager.integrations.web.pages.patterns import list_patterns, start
+from error_manager.integrations.web.pages.status import show_ledger, show_status
+
+router = Router(
+    path="/",
+    include_in_schema=False,
+    route_handlers=[
+        start,
+        list_patterns,
+        show_pattern,
+        show_error_as,
+        change_status,
+        show_connect,
+        show_arrival,
+        show_status,
+        show_ledger,
+        send_file,
+    ],
+)

@@ -1,0 +1,235 @@
+"""The page of one pattern, its errors in every form, and what a person does to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from error_manager.core.encoding import event_to_json
+from error_manager.core.errors import NotFoundError, ValidationError
+from error_manager.core.fingerprint import fingerprint
+from error_manager.core.types import ErrorEvent, FieldError, FieldNote, PatternId, ProjectId, User
+from error_manager.flows import monitoring
+from error_manager.flows.services import QueryServices
+from error_manager.integrations.web.copying import error_markdown, error_text
+from error_manager.integrations.web.frame import plain_frame
+from error_manager.integrations.web.pages.person import person_name
+from error_manager.integrations.web.query import DEFAULT_RANGE
+from error_manager.integrations.web.template import SECURITY_HEADERS, html
+from error_manager.integrations.web.trace import exceptions_of, steps_of
+from error_manager.integrations.web.view import tag_url
+from error_manager.monitoring.dashboard import PatternView
+from error_manager.security.auth import Caller
+from error_manager.storage.base import PatternRow
+
+HISTORY_DAYS: Final = {"24h": 1, "7d": 7, "14d": 14, "30d": 30, "90d": 90}
+"""The time ranges of the history chart, in days."""
+
+_IGNORE: Final[dict[str, timedelta | None]] = {
+    "ignore-1h": timedelta(hours=1),
+    "ignore-1d": timedelta(days=1),
+    "ignore-1w": timedelta(weeks=1),
+    "ignore": None,
+}
+_DONE: Final = {
+    "resolve": "Resolved. The next error of it reopens it.",
+    "ignore-1h": "Ignored for 1 hour.",
+    "ignore-1d": "Ignored for 1 day.",
+    "ignore-1w": "Ignored for 1 week.",
+    "ignore": "Ignored until you reopen it.",
+    "reopen": "Reopened.",
+    "undo": "Undone.",
+}
+
+
+@get(
+    [
+        "/patterns/{project_id:int}/{pattern_id:int}",
+        "/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}",
+    ]
+)
+async def show_pattern(
+    request: Request[Caller, object, State],
+    services: NamedDependency[QueryServices],
+    project_id: int,
+    pattern_id: int,
+    error_id: UUID | None = None,
+) -> Response[bytes]:
+    """Show one pattern with one of its errors, the newest unless the address names one."""
+    asked = request.query_params.get("range", "")
+    chosen = asked if asked in HISTORY_DAYS else DEFAULT_RANGE
+    view = await monitoring.pattern_view(
+        services, PatternId(pattern_id), error=error_id, days=HISTORY_DAYS[chosen]
+    )
+    if view.pattern.project_id != project_id:
+        raise NotFoundError
+    frame = await plain_frame(
+        services,
+        active="patterns",
+        person=await person_name(request, services),
+        project=view.project,
+    )
+    return html("pattern.html", pattern_values(view, chosen, services.clock()), frame=frame)
+
+
+@get("/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}/{form:str}")
+async def show_error_as(
+    services: NamedDependency[QueryServices],
+    project_id: int,
+    pattern_id: int,
+    error_id: UUID,
+    form: str,
+) -> Response[bytes]:
+    """Return one error as ``markdown``, ``text`` or ``json``, to copy or to keep."""
+    detail = await monitoring.error(services, error_id)
+    if (detail.row.project_id, detail.row.pattern_id) != (project_id, pattern_id):
+        raise NotFoundError
+    if form == "markdown":
+        url = f"{services.url.rstrip('/')}/patterns/{project_id}/{pattern_id}/{detail.row.id}"
+        return _plain(error_markdown(detail.event, url=url), "text/markdown")
+    if form == "text":
+        return _plain(error_text(detail.event), "text/plain")
+    if form == "json":
+        return _plain(
+            json.dumps(event_to_json(detail.event), ensure_ascii=True, indent=2), "application/json"
+        )
+    raise NotFoundError
+
+
+@post("/patterns/{project_id:int}/{pattern_id:int}/status", status_code=200)
+async def change_status(
+    request: Request[Caller, object, State],
+    services: NamedDependency[QueryServices],
+    project_id: int,
+    pattern_id: int,
+    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[bytes] | Redirect:
+    """Resolve, ignore, reopen or undo; answers with the changed part, or leads back without JavaScript."""
+    action = data.get("action", "")
+    project = await monitoring.find_project(services, ProjectId(project_id))
+    if (await services.queries.pattern(PatternId(pattern_id))).project_id != project.id:
+        raise NotFoundError
+    pattern = await _changed(services, PatternId(pattern_id), action, request.user.person_id)
+    if "hx-request" not in request.headers:
+        return Redirect(f"/patterns/{project_id}/{pattern_id}", status_code=303)
+    is_row = request.query_params.get("view") == "row"
+    return html(
+        "pattern_state_changed.html" if is_row else "pattern_head.html",
+        pattern=pattern,
+        project_name=project.name,
+        now=services.clock(),
+        done=_DONE[action],
+        can_undo=action != "undo",
+        is_row=is_row,
+    )
+
+
+def pattern_values(view: PatternView, chosen: str, now: datetime) -> dict[str, object]:
+    """Return what the template of a pattern needs beside its frame."""
+    days = HISTORY_DAYS[chosen]
+    values: dict[str, object] = {
+        "view": view,
+        "pattern": view.pattern,
+        "project_name": view.project.name,
+        "now": now,
+        "done": "",
+        "is_row": False,
+        "shown_total": sum(point.count for point in view.history),
+        "range_word": "the last 24 hours" if days == 1 else f"the last {days} days",
+        "ranges": [(name, name == chosen) for name in HISTORY_DAYS],
+        "chart_data": json.dumps(
+            [[int(p.start.timestamp()) for p in view.history], [p.count for p in view.history]],
+            separators=(",", ":"),
+        ),
+        "users_trend": [count for _, count in view.users.days],
+        "releases_total": sum(item.count for item in view.releases),
+        "environments_total": sum(item.count for item in view.environments),
+        "tag_url": tag_url,
+    }
+    if view.error is not None:
+        values |= error_values(view.error.event)
+    return values
+
+
+def error_values(event: ErrorEvent) -> dict[str, object]:
+    """Return what the template of one error needs."""
+    exceptions = exceptions_of(event)
+    masked, other = split_notes(event.notes)
+    return {
+        "exceptions": exceptions,
+        "has_frames": any(item.runs for item in exceptions),
+        "steps": steps_of(event),
+        "facts": _facts(event),
+        "masked_notes": masked,
+        "other_notes": other,
+        "contexts": [
+            (name, list(value.items()) if isinstance(value, dict) else [("value", value)])
+            for name, value in event.contexts.items()
+        ],
+        "user_facts": _user_facts(event.user) if event.user else [],
+        "why": fingerprint(event),
+    }
+
+
+def split_notes(notes: tuple[FieldNote, ...]) -> tuple[list[FieldNote], list[FieldNote]]:
+    """Return the notes about masked fields, and the others."""
+    masked = [note for note in notes if note.reason.startswith("masked")]
+    return masked, [note for note in notes if not note.reason.startswith("masked")]
+
+
+async def _changed(services: QueryServices, pattern_id: PatternId, action: str, person_id: int) -> PatternRow:
+    if action == "resolve":
+        return await monitoring.resolve(services, pattern_id, person_id=person_id)
+    if action == "reopen":
+        return await monitoring.reopen(services, pattern_id, person_id=person_id)
+    if action == "undo":
+        return await monitoring.undo(services, pattern_id, person_id=person_id)
+    if action in _IGNORE:
+        span = _IGNORE[action]
+        until = services.clock() + span if span else None
+        return await monitoring.ignore(services, pattern_id, until=until, person_id=person_id)
+    raise ValidationError([FieldError(path="action", message=f"expected one of {', '.join(_DONE)}")])
+
+
+def _plain(text: str, media_type: str) -> Response[bytes]:
+    return Response(
+        text.encode("utf-8", errors="replace"),
+        media_type=f"{media_type}; charset=utf-8",
+        headers=SECURITY_HEADERS,
+    )
+
+
+def _facts(event: ErrorEvent) -> list[tuple[str, str]]:
+    facts = (
+        ("Environment", event.environment),
+        ("Release", event.release),
+        ("Service", event.service),
+        ("Host", event.server_name),
+        ("Transaction", event.transaction),
+        ("Logger", event.logger),
+        ("Module", event.module),
+        ("Trace", event.trace_id),
+        ("Client", event.sdk),
+        ("Manager context", event.manager_context),
+        ("Time the client gave", event.original_timestamp),
+    )
+    return [(name, value) for name, value in facts if value]
+
+
+def _user_facts(user: User) -> list[tuple[str, object]]:
+    known = (
+        ("id", user.id),
+        ("e-mail", user.email),
+        ("name", user.username),
+        ("address", user.ip_address),
+    )
+    return [*((name, value) for name, value in known if value), *user.data.items()]

@@ -1,0 +1,110 @@
+"""Draws the pages: Jinja with everything escaped, strict names, and the headers each page carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Response
+
+from error_manager.integrations.web import view
+from error_manager.integrations.web.asset import asset_url
+from error_manager.storage.base import HistoryPoint, PatternRow
+
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""No inline script or style, nothing from elsewhere, not inside another page, not kept by the browser."""
+
+_FRESH: Final = timedelta(hours=1)
+_LINE_CHARS: Final = 300
+_HISTORY_WIDTH: Final = 600
+_HISTORY_HEIGHT: Final = 90
+
+
+def html(
+    name: str, values: Mapping[str, object] | None = None, /, *, status_code: int = 200, **more: object
+) -> Response[bytes]:
+    """Return the template drawn with ``values`` and ``more`` as an answer."""
+    return Response(
+        render(name, **(values or {}), **more).encode("utf-8", errors="replace"),
+        status_code=status_code,
+        media_type="text/html",
+        headers=SECURITY_HEADERS,
+    )
+
+
+def render(name: str, **values: object) -> str:
+    """Return the drawn template.
+
+    Raises:
+        jinja2.UndefinedError: a name the template uses was not given.
+    """
+    return environment().get_template(name).render(values)
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment of all templates."""
+    made = Environment(
+        loader=PackageLoader("error_manager.integrations.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    made.filters |= {
+        "absolute": view.absolute_time,
+        "ago": view.relative_time,
+        "compact": view.compact,
+        "exact": view.exact,
+        "history_path": _history_path,
+        "is_fresh": is_fresh,
+        "iso": view.iso_time,
+        "second_line": second_line,
+        "segments": view.segments,
+        "shape": view.severity_shape,
+        "share": view.share,
+        "size": view.size_text,
+        "sparkline": view.sparkline,
+        "until": _until,
+        "visible": view.visible,
+        "words": _words,
+    }
+    made.globals["asset"] = asset_url
+    return made
+
+
+def second_line(row: PatternRow, limit: int = _LINE_CHARS) -> str:
+    """Return the message of a pattern without what its title already says, cut to ``limit`` characters."""
+    rest = row.message.removeprefix(row.title).removeprefix(":").strip()
+    return rest if len(rest) <= limit else f"{rest[:limit]}…"
+
+
+def is_fresh(row: PatternRow, now: datetime) -> bool:
+    """Return whether the pattern was first seen within the last hour."""
+    return now - row.first_seen < _FRESH
+
+
+def _history_path(points: tuple[HistoryPoint, ...]) -> str:
+    return view.sparkline([p.count for p in points], width=_HISTORY_WIDTH, height=_HISTORY_HEIGHT)
+
+
+def _until(time: datetime, now: datetime) -> str:
+    return view.span_text(max(0.0, (time - now).total_seconds()))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,1 @@
+"""Figures, live stream and view models of the pages; pure."""

@@ -1,0 +1,61 @@
+"""The ledger as Prometheus metrics (seed box: Metrics Collector). Pure: numbers in, text out.
+
+The numbers are those of the whole installation, read from the database: every ``serve`` process answers the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from error_manager.storage.base import Ledger
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class LedgerCollector(Collector):
+    """Yields the metrics of one ledger; None = the database is away, only that is said."""
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        """Keep the ledger."""
+        self._ledger = ledger
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield each metric family."""
+        yield GaugeMetricFamily(
+            "error_manager_database_up", "1 when the database answered.", value=float(self._ledger is not None)
+        )
+        if self._ledger is None:
+            return
+        yield CounterMetricFamily(
+            "error_manager_items_received", "Errors received.", value=self._ledger.received
+        )
+        ended = CounterMetricFamily(
+            "error_manager_items", "Errors by how they ended.", labels=("outcome",)
+        )
+        for outcome, quantity in self._ledger.outcomes.items():
+            ended.add_metric((outcome.value,), quantity)
+        yield ended
+        yield GaugeMetricFamily(
+            "error_manager_inbox_waiting_items",
+            "Errors accepted and not yet processed.",
+            value=self._ledger.waiting,
+        )
+        yield GaugeMetricFamily(
+            "error_manager_items_unexplained",
+            "Errors received that neither wait nor ended: 0 unless something is broken.",
+            value=self._ledger.unexplained,
+        )
+
+
+def render(ledger: Ledger | None, *, more: Iterable[Collector] = ()) -> bytes:
+    """Return the metrics in the text format of Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(LedgerCollector(ledger))
+    for collector in more:
+        registry.register(collector)
+    return generate_latest(registry)

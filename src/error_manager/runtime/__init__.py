@@ -1,0 +1,1 @@
+"""Processes: settings, supervisor, and what each process runs."""

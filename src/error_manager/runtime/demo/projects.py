@@ -1,0 +1,64 @@
+"""The demo's projects, made once, and the one pattern somebody resolved in the middle of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool
+
+from error_manager.core.types import PatternStatus, ProjectId
+from error_manager.flows.access import AccessServices, create_project
+from error_manager.runtime.demo.faults import SERVICES
+from error_manager.runtime.settings import Settings
+from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.storage.base import PatternFilter, PatternOrder
+from error_manager.storage.postgres.access import PostgresAccess
+from error_manager.storage.postgres.connection import pool
+from error_manager.storage.postgres.queries import PostgresQueries
+
+
+@asynccontextmanager
+async def _connections(settings: Settings) -> AsyncIterator[AsyncConnectionPool[Any]]:
+    connections = pool(
+        settings.database_url, application_name="error-manager demo", max_size=1, autocommit=True
+    )
+    await connections.open()
+    try:
+        yield connections
+    finally:
+        await connections.close()
+
+
+async def ensure_projects(settings: Settings) -> dict[str, ProjectId]:
+    """Return the demo's projects by the slug of their service, making those that are missing."""
+    async with _connections(settings) as connections:
+        services = AccessServices(
+            access=PostgresAccess(connections),
+            sealer=Sealer(load_master_key(settings.data_dir / "keys" / "master-1.key")),
+            clock=lambda: datetime.now(UTC),
+            randomness=os.urandom,
+        )
+        known = {project.name: project.id for project in await services.access.projects()}
+        for service in SERVICES.values():
+            if service.name not in known:
+                project, _ = await create_project(services, service.name)
+                known[service.name] = project.id
+        return {slug: known[service.name] for slug, service in SERVICES.items()}
+
+
+async def resolve_as_of(settings: Settings, project_id: ProjectId, *, title: str, at: datetime) -> None:
+    """Resolve the project's patterns of that title, as if it had been done at ``at``."""
+    async with _connections(settings) as connections:
+        queries = PostgresQueries(connections)
+        page = await queries.list_patterns(
+            PatternFilter(project_ids=(project_id,)), order=PatternOrder.COUNT, limit=500, cursor=None, now=at
+        )
+        for pattern in page.items:
+            if pattern.title.startswith(title) and pattern.status is PatternStatus.UNRESOLVED:
+                await queries.change_status(
+                    pattern.id, PatternStatus.RESOLVED, ignore_until=None, person_id=None, now=at
+                )

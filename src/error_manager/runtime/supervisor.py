@@ -1,0 +1,283 @@
+"""The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker (seed box: Runtime).
+
+The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is started
+again; when the supervisor itself ends, however it does, everything below it ends too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from error_manager.core.errors import ConfigurationError, DataFolderError, ErrorManagerError
+from error_manager.runtime.child import Backoff, Child
+from error_manager.runtime.log import rotate
+from error_manager.runtime.network import ask_ready
+from error_manager.runtime.process import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from error_manager.runtime.settings import Settings
+from error_manager.storage.postgres.embedded import EmbeddedPostgres
+
+_CHILDREN_DRAIN_S: Final = 8.0
+_TICK_S: Final = 15.0
+_PROBE_EVERY_S: Final = 0.1
+_SAY_EVERY_S: Final = 5.0
+_RELOAD_PAUSE_S: Final = 2.0
+_ORPHAN_S: Final = 3.0
+_FRUITLESS_STARTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUpFailedError(Exception):
+    """The set-up process failed; it has said why. ``code`` is its exit code."""
+
+    code: int
+
+
+def program(command: str, words: Sequence[str], *extra: str) -> list[str]:
+    """Return the command line of one of our own commands, in this interpreter."""
+    return [sys.executable, "-P", "-m", "error_manager", command, *extra, *words]
+
+
+def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
+    """Migrate and make the first access in a process of its own; return what ``runtime.setup.Ready`` holds.
+
+    Raises:
+        SetUpFailedError: it failed, and has said why on stderr.
+    """
+    done = subprocess.run(program("migrate", words, "--set-up"), stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise SetUpFailedError(code=done.returncode)
+    found = json.loads(done.stdout)
+    if not isinstance(found, dict):
+        raise SetUpFailedError(code=EXIT_FAILED)
+    return found
+
+
+def clear_orphans(data_dir: Path) -> int:
+    """End what an earlier, killed supervisor left on this folder; return how many there were.
+
+    They end by themselves when their pipe closes; this only makes sure, before their port and slots are needed.
+    """
+    found = [process for process in psutil.process_iter() if _is_ours(process, data_dir)]
+    for process in psutil.wait_procs(found, timeout=_ORPHAN_S)[1]:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+    psutil.wait_procs(found, timeout=_ORPHAN_S)
+    return len(found)
+
+
+def _is_ours(process: psutil.Process, data_dir: Path) -> bool:
+    try:
+        words = process.cmdline()
+    except (psutil.Error, OSError):
+        return False
+    return "error_manager" in words and "--pipe-fd" in words and str(data_dir) in words
+
+
+class Supervisor:
+    """Watches the tree until it is told to stop. The caller holds the lock of the data folder."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        words: Sequence[str],
+        database: EmbeddedPostgres | None,
+        say: Callable[[str], None],
+        reload: Callable[[], object],
+    ) -> None:
+        """Keep what to run.
+
+        Args:
+            settings: of this start.
+            words: the command line that gives a child the same settings.
+            database: the started embedded server, None when another one is used.
+            say: shows a line to the person at the terminal.
+            reload: reads the settings again; raises ConfigurationError when they are wrong.
+        """
+        self._settings = settings
+        self._database = database
+        self._say = say
+        self._reload = reload
+        self.children = _children(settings, words)
+        self._wake = asyncio.Event()
+        self._is_told = False
+        self._is_hurried = False
+        self._wants_reload = False
+        self._is_ready = False
+        self._exit_code = EXIT_DONE
+        self._database_backoff = Backoff()
+        self._database_after = 0.0
+        self._database_started = time.monotonic()
+
+    async def run(self, on_ready: Callable[[], None]) -> int:
+        """Start the children, call ``on_ready`` once the server answers, watch until told to stop; return the exit code."""
+        self._listen()
+        ready = asyncio.create_task(self._announce(on_ready))
+        try:
+            while not self._is_told:
+                self._wake.clear()
+                now = time.monotonic()
+                self._look_after_database(now)
+                self._look_after_children(now)
+                if self._wants_reload:
+                    await self._roll()
+                rotate(self._settings.data_dir / "logs", limit_bytes=self._settings.log.file_bytes)
+                await self._rest(now)
+        finally:
+            ready.cancel()
+            await self._stop()
+        return self._exit_code
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told)
+        loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+
+    def _told(self) -> None:
+        self._is_hurried = self._is_told
+        self._is_told = True
+        self._wake.set()
+
+    def _told_to_reload(self) -> None:
+        self._wants_reload = True
+        self._wake.set()
+
+    async def _rest(self, now: float) -> None:
+        due = [child.start_after for child in self.children if child.pid is None]
+        if self._database is not None and self._database.pid is None:
+            due.append(self._database_after)
+        pause = min([_TICK_S, *(max(0.0, moment - now) for moment in due)])
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _look_after_database(self, now: float) -> None:
+        if self._database is None or self._database.pid is not None:
+            return
+        if self._database_started:
+            self._say("PostgreSQL has ended; starting it again")
+            self._database_after = now + self._database_backoff.next_pause_s(
+                lived_s=now - self._database_started
+            )
+            self._database_started = 0.0
+        if now < self._database_after:
+            return
+        try:
+            self._database.spawn()
+        except ErrorManagerError as error:
+            self._say(f"PostgreSQL cannot be started: {error}")
+        self._database_started = now
+
+    def _look_after_children(self, now: float) -> None:
+        for child in self.children:
+            code = child.reap(now)
+            if code is not None:
+                self._ended(child, code)
+            if child.pid is None and now >= child.start_after and not self._is_told:
+                child.start(now)
+
+    def _ended(self, child: Child, code: int) -> None:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        if not self._is_ready and (code == EXIT_REFUSED or child.starts >= _FRUITLESS_STARTS):
+            self._say(f"{child.name} {how} and cannot be started. {_last_words(child)}")
+            self._exit_code = EXIT_REFUSED if code == EXIT_REFUSED else EXIT_FAILED
+            self._told()
+            return
+        self._say(f"{child.name} {how}; starting it again")
+
+    async def _announce(self, on_ready: Callable[[], None]) -> None:
+        said = time.monotonic()
+        while (probe := await ask_ready(self._settings.server)).status != 200:
+            if time.monotonic() - said >= _SAY_EVERY_S:
+                said = time.monotonic()
+                self._say(f"Not ready yet: {probe.text or 'the server does not answer'}")
+            await asyncio.sleep(_PROBE_EVERY_S)
+        self._is_ready = True
+        on_ready()
+
+    async def _roll(self) -> None:
+        """Start every child anew, one after the other, so that somebody always accepts."""
+        self._wants_reload = False
+        try:
+            self._reload()
+        except ConfigurationError as error:
+            self._say(f"Settings not taken over, everything goes on as it was:\n{error}")
+            return
+        for child in self.children:
+            child.signal(signal.SIGHUP)
+            if not await self._all_gone([child], _CHILDREN_DRAIN_S):
+                child.signal(signal.SIGKILL)
+                await self._all_gone([child], 1.0)
+            child.start(time.monotonic())
+            await asyncio.sleep(_RELOAD_PAUSE_S)
+        self._say("Settings taken over by all processes (those of the embedded database at the next start)")
+
+    async def _all_gone(self, children: Sequence[Child], patience_s: float) -> bool:
+        end = time.monotonic() + patience_s
+        while True:
+            self._wake.clear()
+            now = time.monotonic()
+            for child in children:
+                child.reap(now)
+            if all(child.pid is None for child in children):
+                return True
+            if now >= end or self._is_hurried:
+                return False
+            try:
+                async with asyncio.timeout(end - now):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _stop(self) -> None:
+        for child in self.children:
+            child.signal(signal.SIGTERM)
+        if not await self._all_gone(self.children, _CHILDREN_DRAIN_S):
+            for child in self.children:
+                child.signal(signal.SIGKILL)
+            self._is_hurried, hurried = False, self._is_hurried
+            await self._all_gone(self.children, 2.0)
+            self._is_hurried = hurried
+        if self._database is not None:
+            self._database.stop(is_immediate=self._is_hurried)
+
+
+def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
+    logs = settings.data_dir / "logs" if settings.log.to == "files" else None
+    kinds = (("serve", "--slot", settings.server.processes), ("worker", "--index", settings.worker.processes))
+    return tuple(
+        Child(
+            name=f"{kind} {number}",
+            command=program(kind, words, option, str(number)),
+            log_file=None if logs is None else logs / f"{kind}-{number}.log",
+        )
+        for kind, option, count in kinds
+        for number in range(count)
+    )
+
+
+def _last_words(child: Child) -> str:
+    if child.log_file is None:
+        return ""
+    try:
+        lines = child.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-6:]
+    except OSError as error:
+        raise DataFolderError(f"{child.log_file} cannot be read: {error.strerror}") from error
+    return f"The end of {child.log_file}:\n" + "\n".join(lines)

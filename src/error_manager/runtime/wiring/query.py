@@ -1,0 +1,98 @@
+"""Puts together what a serving process shows: pages, API, live events (seed boxes: Dashboard, REST API)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from litestar import Litestar
+
+from error_manager.core.version import VERSION
+from error_manager.flows import monitoring
+from error_manager.flows.live import LiveHub, Projects
+from error_manager.flows.services import QueryServices
+from error_manager.integrations.web.app import create_app
+from error_manager.monitoring.dashboard import StatusLine
+from error_manager.runtime.host import host_facts
+from error_manager.runtime.settings import Settings
+from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.storage.inbox import ZstdCompressor
+from error_manager.storage.inbox_reader import SqliteInboxReader
+from error_manager.storage.postgres.access import PostgresAccess
+from error_manager.storage.postgres.connection import connect, pool
+from error_manager.storage.postgres.listener import PostgresListener
+from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.reader import Pool
+from error_manager.storage.postgres.session import LIVE_CHANNEL
+
+_MAX_CONNECTIONS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """The application behind the ingest endpoints, and what runs beside the requests."""
+
+    app: Litestar
+    services: QueryServices
+    connections: Pool
+
+    async def run(self) -> None:
+        """Open the pool and keep pages current, until cancelled. Works while the database is away."""
+        await self.connections.open()
+        await self.services.live.run(self._foot_line)
+
+    async def close(self) -> None:
+        """End open streams and close the connections."""
+        self.services.live.close()
+        await self.connections.close()
+
+    async def _foot_line(self, project_ids: Projects) -> StatusLine:
+        return await monitoring.foot_line(self.services, project_ids=project_ids)
+
+
+def build(settings: Settings, *, slot: int) -> Showing:
+    """Return the showing part of the serving process of a slot.
+
+    Raises:
+        DataFolderError: the master key is missing or wrong.
+    """
+    data_dir = settings.data_dir
+    sealer = Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
+    name = f"error-manager serve {slot}"
+    connections = pool(
+        settings.database_url, application_name=name, min_size=1, max_size=_MAX_CONNECTIONS, autocommit=True
+    )
+    listener = PostgresListener(
+        lambda: connect(settings.database_session_url, application_name=f"{name} live", autocommit=True),
+        channel=LIVE_CHANNEL,
+    )
+    services = QueryServices(
+        queries=PostgresQueries(connections),
+        access=PostgresAccess(connections),
+        sealer=sealer,
+        inbox=SqliteInboxReader(data_dir / "inbox", sealer=sealer, compressor=ZstdCompressor()),
+        live=LiveHub(payloads=listener.payloads),
+        host=lambda: host_facts(data_dir),
+        read_file=lambda path: read_file(data_dir / "files", path),
+        clock=lambda: datetime.now(UTC),
+        randomness=os.urandom,
+        url=settings.public_url,
+        version=VERSION,
+    )
+    return Showing(app=create_app(services), services=services, connections=connections)
+
+
+def read_file(folder: Path, path: str) -> bytes:
+    """Return the bytes of a file below the folder.
+
+    Raises:
+        OSError: there is none, or the path leads elsewhere.
+    """
+    found = (folder / path).resolve()
+    if not found.is_relative_to(folder.resolve()):
+        message = f"{path} is not below the files folder."
+        raise FileNotFoundError(message)
+    return found.read_bytes()

@@ -1,0 +1,128 @@
+"""The worker process: drains the inbox into the database (seed boxes: Worker, Analyzer's "Query New Error" side).
+
+Loop: for each slot that this worker can lease, process batch after batch until the slot is empty; then rest a few
+milliseconds. When the database is away it waits and tries again; nothing is lost, the inbox keeps what was accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from error_manager.core.errors import InboxCorruptError, StaleCursorError, StorageError
+from error_manager.flows.processing import process_slot
+from error_manager.runtime.process import run_until_told
+from error_manager.runtime.settings import Settings
+from error_manager.runtime.wiring.worker import Worker, build
+from error_manager.storage.base import Cursor
+
+_IDLE_S: Final = 0.02
+_RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
+_HOUSE_EVERY: Final = timedelta(hours=1)
+_MINUTE_ROLLUPS: Final = timedelta(days=8)
+_log = structlog.get_logger()
+
+
+def main(settings: Settings, *, index: int, pipe_fd: int | None) -> int:
+    """Run one worker until it is told to stop or its supervisor is gone; return the exit code."""
+    return run_until_told(lambda stop: run(settings, index=index, stop=stop), pipe_fd=pipe_fd)
+
+
+async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
+    """Process until ``stop`` is set; the batch at hand is finished first."""
+    worker = build(settings, index=index)
+    drain = Drain(worker, batch_size=settings.worker.batch_size)
+    house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))
+    failures = 0
+    try:
+        while not stop.is_set():
+            try:
+                await house.keep()
+                is_busy = await drain.step()
+                failures = 0
+            except StorageError as error:
+                _log.warning("storage_unavailable", detail=str(error), failures=failures)
+                drain.forget()
+                await _rest(stop, _RETRY_S[min(failures, len(_RETRY_S) - 1)])
+                failures += 1
+                continue
+            if not is_busy:
+                await _rest(stop, _IDLE_S)
+    finally:
+        await worker.close()
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+@dataclass(slots=True)
+class Drain:
+    """Where this worker stands in each slot it holds."""
+
+    worker: Worker
+    batch_size: int
+    cursors: dict[int, Cursor] = field(default_factory=dict)
+
+    async def step(self) -> bool:
+        """Process one batch of each slot; return whether there was anything to do."""
+        is_busy = False
+        for slot in self.worker.services.inbox.slots():
+            if await self.worker.session.lease(slot):
+                is_busy |= await self._step(slot)
+        return is_busy
+
+    def forget(self) -> None:
+        """Read every cursor again: the last transaction may or may not have been committed."""
+        self.cursors.clear()
+
+    async def _step(self, slot: int) -> bool:
+        services = self.worker.services
+        cursor = self.cursors.get(slot)
+        if cursor is None:
+            cursor = await services.store.cursor(slot)
+        try:
+            moved = await process_slot(services, slot, cursor, limit=self.batch_size)
+        except StaleCursorError:
+            self.cursors.pop(slot, None)
+            return True
+        except InboxCorruptError as error:
+            _log.warning("inbox_unreadable", slot=slot, detail=str(error))
+            self.cursors.pop(slot, None)
+            return False
+        self.cursors[slot] = moved or cursor
+        return moved is not None
+
+
+class HouseKeeping:
+    """What is done now and then: partitions ahead, retention, dictionaries."""
+
+    def __init__(
+        self, worker: Worker, *, retention: timedelta, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Keep what to look after; the first ``keep`` does everything once."""
+        self._worker = worker
+        self._retention = retention
+        self._clock = clock
+        self._kept_at: float | None = None
+        self._training: asyncio.Task[bool] | None = None
+
+    async def keep(self) -> None:
+        """Do what is due."""
+        now = self._clock()
+        if self._kept_at is None or now - self._kept_at >= _HOUSE_EVERY.total_seconds():
+            await self._worker.store.keep_house(
+                today=datetime.now(UTC).date(), retention=self._retention, minutes=_MINUTE_ROLLUPS
+            )
+            await self._worker.dictionaries.load(self._worker.store)
+            self._kept_at = now
+        await self._worker.dictionaries.train(self._worker.store)

@@ -1,0 +1,1 @@
+"""Mechanisms of protection: masking, keys, sessions, encryption; pure."""

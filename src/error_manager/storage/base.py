@@ -1,0 +1,931 @@
+"""All storage protocols and the values that cross them (seed box: Storage Interface).
+
+Each protocol has an adapter for production, a twin in ``storage/memory.py`` and one contract suite
+(``tests/contract``) that both pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from error_manager.core.types import (
+    CatalogEntry,
+    ErrorEvent,
+    ErrorId,
+    EventId,
+    GroupId,
+    ItemCategory,
+    OutcomeKind,
+    PatternId,
+    PatternStatus,
+    ProjectId,
+    Severity,
+)
+
+T = TypeVar("T")
+
+# --- the inbox ----------------------------------------------------------------------------------------------
+
+
+class RecordKind(StrEnum):
+    """How the body of an inbox record is to be read."""
+
+    SENTRY_EVENT = "sentry_event"  # JSON of one Sentry event
+    NATIVE = "native"  # JSON of one error in our own form
+    NOT_AN_ERROR = "not_an_error"  # an envelope item that is no error; empty body, counted only
+    REFUSAL = "refusal"  # a counter of refused items; empty body, quantity >= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRecord:
+    """One accepted item (or one counter of refused ones) on its way to processing.
+
+    ``event_id`` is the id the caller was told (32 hex) or "" when the item has none. ``sent_at`` is the
+    client's clock at sending, for drift correction. ``quantity`` is 1 except for refusals.
+    ``outcome`` and ``reason`` are set for refusals and items that are no errors.
+    """
+
+    kind: RecordKind
+    project_id: ProjectId
+    received_at: datetime
+    body: bytes = b""
+    event_id: EventId = EventId("")
+    category: ItemCategory = ItemCategory.ERROR
+    key_id: int = 0
+    sent_at: datetime | None = None
+    sdk: str = ""
+    client_ip: str = ""
+    quantity: int = 1
+    outcome: OutcomeKind | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cursor:
+    """The place up to which a slot of the inbox was processed: segment ``seq``, last processed ``row`` (0 = none)."""
+
+    seq: int = 0
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxBatch:
+    """Records claimed from one slot. ``start`` is the cursor they were read at, ``end`` the one to commit.
+
+    ``corrupt`` holds records that could not be opened: (row, reason); they become dead letters.
+    ``finished`` are the ``received`` totals of segments that end inside this batch (see ``ReceivedCount``).
+    """
+
+    slot: int
+    start: Cursor
+    end: Cursor
+    records: tuple[tuple[int, InboxRecord], ...]
+    corrupt: tuple[tuple[int, str], ...] = ()
+    finished: tuple[SegmentTotals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedCount:
+    """How many items the accepting side counted, by project, category and hour; independent of the outcomes."""
+
+    project_id: ProjectId
+    category: ItemCategory
+    hour: datetime
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTotals:
+    """The received counts of one finished segment; stored with the cursor that passes its end."""
+
+    seq: int
+    counts: tuple[ReceivedCount, ...]
+
+
+class InboxSink(Protocol):
+    """The accepting side: one process, one slot."""
+
+    async def put(self, records: Sequence[InboxRecord]) -> None:
+        """Return when all records are on disk (fsync).
+
+        Raises:
+            InboxFullError: the size cap is reached or the disk is nearly full; nothing was kept.
+        """
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the next ``put`` would be refused."""
+        ...
+
+
+class InboxSource(Protocol):
+    """The processing side: reads any slot, writes none."""
+
+    def slots(self) -> tuple[int, ...]:
+        """Return every slot that has a folder, also those without an owner."""
+        ...
+
+    def claim(self, slot: int, cursor: Cursor, *, limit: int) -> InboxBatch | None:
+        """Return up to ``limit`` records behind ``cursor``, or None when there is nothing to do."""
+        ...
+
+    def received(
+        self, slot: int, cursor: Cursor
+    ) -> tuple[tuple[ReceivedCount, ...], tuple[ReceivedCount, ...]]:
+        """Return (received, waiting) of the segments from ``cursor.seq`` on, read in one snapshot per segment.
+
+        ``received`` counts all of their items, ``waiting`` those behind the cursor.
+
+        Raises:
+            InboxCorruptError: a segment vanished while it was read; take a new cursor and try again.
+        """
+        ...
+
+
+# --- storing ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredError:
+    """One error ready to be stored: masked, catalogued, encoded.
+
+    ``body`` is the zstd-compressed JSON of the masked event (``core.encoding``), ``user_key`` the keyed hash
+    of who was hit (16 bytes or empty), ``subject_keys`` the keyed hashes of each masked person's address.
+    """
+
+    error_id: ErrorId
+    project_id: ProjectId
+    event: ErrorEvent
+    entry: CatalogEntry
+    created_at: datetime
+    body: bytes
+    dictionary_id: int = 0
+    user_key: bytes = b""
+    subject_keys: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeCount:
+    """``quantity`` items of a project ended this way; ``hour`` is that of their receipt."""
+
+    project_id: ProjectId
+    category: ItemCategory
+    hour: datetime
+    outcome: OutcomeKind
+    reason: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An item that could not be processed; ``body`` is sealed."""
+
+    id: int
+    project_id: ProjectId
+    received_at: datetime
+    reason: str
+    detail: str
+    attempts: int
+    kind: RecordKind
+    event_id: EventId
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreBatch:
+    """All that one transaction writes: errors, outcomes of the others, dead letters, and the inbox cursor."""
+
+    slot: int
+    start: Cursor
+    end: Cursor
+    errors: tuple[StoredError, ...] = ()
+    outcomes: tuple[OutcomeCount, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+    finished: tuple[SegmentTotals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternChange:
+    """What a commit did to one pattern; ``is_new`` and ``is_regression`` drive live pages and alerts."""
+
+    project_id: ProjectId
+    pattern_id: PatternId
+    count: int
+    is_new: bool
+    is_regression: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitResult:
+    """What a commit stored: number of new errors and of duplicates, and the patterns it touched."""
+
+    accepted: int
+    duplicates: int
+    patterns: tuple[PatternChange, ...]
+    first_errors: tuple[tuple[ProjectId, ErrorId], ...] = ()
+
+
+class ErrorStore(Protocol):
+    """Where processing writes."""
+
+    async def cursor(self, slot: int) -> Cursor:
+        """Return the committed cursor of a slot (``Cursor()`` when it has none)."""
+        ...
+
+    async def commit(self, batch: StoreBatch) -> CommitResult:
+        """Store the batch, its outcomes and its cursor in one transaction.
+
+        Duplicates by (project, event_id) are counted, not stored.
+
+        Raises:
+            StorageUnavailableError: the database is away; nothing was stored, try again.
+            PoisonBatchError: the data of the batch is refused; bisect.
+            StaleCursorError: the cursor is no longer ``batch.start``; read it again.
+        """
+        ...
+
+    async def dead_letters(self, *, project_id: ProjectId | None, limit: int) -> tuple[DeadLetter, ...]:
+        """Return the newest dead letters, without bodies."""
+        ...
+
+    async def dead_letter(self, letter_id: int) -> DeadLetter:
+        """Return one dead letter with its sealed body.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        ...
+
+    async def replace_dead_letter(self, letter_id: int, batch: StoreBatch | None) -> CommitResult | None:
+        """Remove a dead letter and move its outcome: to what ``batch`` stores, or to ``filtered/dropped`` for None."""
+        ...
+
+
+# --- keys and projects --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project; ``subject_key`` (32 bytes) keys the hashes of persons."""
+
+    id: ProjectId
+    name: str
+    slug: str
+    platform: str = ""
+    organization_id: int = 1
+    subject_key: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """At most ``limit`` errors per ``window`` (token bucket: refill ``limit / window``, burst ``limit``)."""
+
+    limit: int
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestKey:
+    """A public, write-only key of a project (32 hex)."""
+
+    id: int
+    key: str
+    project_id: ProjectId
+    label: str = ""
+    is_active: bool = True
+    quota: Quota | None = None
+    project_quota: Quota | None = None
+
+
+class KeyStore(Protocol):
+    """Projects and keys as the accepting side needs them; answers from memory, refreshed in the background."""
+
+    def ingest_key(self, key: str) -> IngestKey | None:
+        """Return the key, or None when it is unknown."""
+        ...
+
+    @property
+    def is_loaded(self) -> bool:
+        """Return whether the keys are known at all; false until the database answered for the first time ever."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """How many of the asked items are within quota; the rest may come again after ``retry_after_s`` (>= 1, 0 = none).
+
+    ``scope`` says whose quota was used up: ``key`` or ``project``.
+    """
+
+    granted: int
+    retry_after_s: int = 0
+    scope: str = "key"
+
+
+class QuotaGate(Protocol):
+    """The quotas of keys and projects, shared by all accepting processes of a host."""
+
+    def take(self, key: IngestKey, quantity: int) -> Grant:
+        """Take up to ``quantity`` items from the quotas of the key and of its project."""
+        ...
+
+
+# --- around processing --------------------------------------------------------------------------------------
+
+
+class ProjectDirectory(Protocol):
+    """The projects as processing needs them, with opened subject keys; kept in memory."""
+
+    def get(self, project_id: ProjectId) -> Project | None:
+        """Return the project, or None when it is unknown or deleted."""
+        ...
+
+    async def ensure(self, project_ids: set[ProjectId]) -> None:
+        """Load what is not known yet of these projects.
+
+        Raises:
+            StorageUnavailableError: the database is away.
+        """
+        ...
+
+
+class BodyCompressor(Protocol):
+    """Compresses masked bodies."""
+
+    def compress(self, project_id: ProjectId, body: bytes) -> tuple[int, bytes]:
+        """Return (dictionary id, compressed body)."""
+        ...
+
+
+class DictionaryTrainer(Protocol):
+    """Collects masked bodies from which a project's dictionary is trained."""
+
+    def observe(self, project_id: ProjectId, body: bytes) -> None:
+        """Keep a sample of the bodies while the project has no dictionary of its own."""
+        ...
+
+
+class Publisher(Protocol):
+    """Tells live pages what was stored."""
+
+    async def publish(self, result: CommitResult) -> None:
+        """Send the change; a failure is logged and never raised: pages catch up by themselves."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How many records the next claim may take, and which attempt at them it is (1 = the first)."""
+
+    limit: int
+    attempt: int
+
+
+class InFlight(Protocol):
+    """Remembers across a crash which records were being processed, so that one that kills workers is isolated."""
+
+    def begin(self, slot: int, cursor: Cursor, *, limit: int) -> Allowance:
+        """Return how much to claim at ``cursor``: after a crash there, half as much as before."""
+        ...
+
+    def started(self, slot: int, batch: InboxBatch, *, attempt: int) -> None:
+        """Note what is being processed."""
+        ...
+
+    def finished(self, slot: int) -> None:
+        """Note that the batch is done."""
+        ...
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+class PatternOrder(StrEnum):
+    """How a list of patterns is sorted; always the largest, newest or worst first."""
+
+    LAST_SEEN = "last_seen"
+    FIRST_SEEN = "first_seen"
+    COUNT = "count"
+    USERS = "users"
+    SEVERITY = "severity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternFilter:
+    """Which patterns to list. None and empty mean "any". ``text`` is the user's search (words, "phrases", -not,
+    and ``field:value`` / ``-field:value`` pairs already split off into ``fields``)."""
+
+    project_ids: tuple[ProjectId, ...] = ()
+    text: str = ""
+    fields: tuple[tuple[str, str, bool], ...] = ()  # (name, value, is_negated)
+    status: PatternStatus | None = None
+    severities: tuple[Severity, ...] = ()
+    environment: str = ""
+    release: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternRow:
+    """A pattern as lists show it. ``trend`` is errors per bucket over the listed time, oldest first."""
+
+    id: PatternId
+    project_id: ProjectId
+    pattern_hash: str
+    title: str
+    message: str
+    culprit: str
+    module: str
+    error_code: str
+    severity: Severity
+    status: PatternStatus
+    count: int
+    users: int
+    first_seen: datetime
+    last_seen: datetime
+    platform: str = ""
+    is_regression: bool = False
+    ignore_until: datetime | None = None
+    first_release: str = ""
+    last_release: str = ""
+    trend: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRow:
+    """An error as lists show it."""
+
+    id: ErrorId
+    event_id: EventId
+    project_id: ProjectId
+    pattern_id: PatternId
+    timestamp: datetime
+    message: str
+    module: str
+    error_code: str
+    severity: Severity
+    environment: str = ""
+    release: str = ""
+    occurrences: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorDetail:
+    """One stored error with its decoded body and its neighbours in the pattern."""
+
+    row: ErrorRow
+    event: ErrorEvent
+    created_at: datetime
+    fingerprint_version: int
+    previous_id: ErrorId | None = None
+    next_id: ErrorId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a list and the opaque cursor of the next (None at the end)."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+    is_partial: bool = False  # the search inside errors took too long: matches by pattern text only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The books of a time range: ``unexplained = received - waiting - sum(outcomes)`` (design D5)."""
+
+    received: int
+    waiting: int
+    outcomes: Mapping[OutcomeKind, int]
+    reasons: tuple[OutcomeCount, ...] = ()
+
+    @property
+    def unexplained(self) -> int:
+        """Return the items that have no end and do not wait; always 0 unless something is broken."""
+        return self.received - self.waiting - sum(self.outcomes.values())
+
+
+# --- the query side: values ---------------------------------------------------------------------------------
+
+
+class Bucket(StrEnum):
+    """The width of one step of a history; day buckets are UTC days."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A range of time in steps: ``since`` is inclusive and starts a bucket, ``until`` is exclusive."""
+
+    bucket: Bucket
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorFilter:
+    """Which errors to list; None and empty mean "any". ``text`` and ``fields`` as in ``PatternFilter``."""
+
+    project_ids: tuple[ProjectId, ...] = ()
+    pattern_id: PatternId | None = None
+    text: str = ""
+    fields: tuple[tuple[str, str, bool], ...] = ()  # (name, value, is_negated)
+    severities: tuple[Severity, ...] = ()
+    module: str = ""
+    error_code: str = ""
+    environment: str = ""
+    release: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """Errors of one bucket; ``start`` is inclusive."""
+
+    start: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueCount:
+    """How often a value (of a tag, a release, an environment) occurred."""
+
+    value: str
+    count: int
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagSummary:
+    """One tag key: ``total`` errors carry it; ``values`` are the most frequent, ``distinct`` how many there are."""
+
+    key: str
+    total: int
+    distinct: int
+    values: tuple[ValueCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserCounts:
+    """How many different users a pattern hit, in all and by UTC day (oldest first)."""
+
+    total: int
+    days: tuple[tuple[date, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternChangeRow:
+    """One line of what was done to a pattern; ``person`` is "" when an error did it (regression)."""
+
+    id: int
+    at: datetime
+    action: str
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    """One report of ``analysis_reports``; ``formats`` are the files it has (json, html, csv)."""
+
+    id: int
+    project_id: ProjectId | None
+    report_type: str
+    generated_at: datetime
+    total_errors: int
+    unique_patterns: int
+    status: str
+    file_path: str
+    formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerBooks:
+    """PostgreSQL's part of the ledger, read in one snapshot: cursors of every slot, finished received, outcomes."""
+
+    cursors: Mapping[int, Cursor]
+    received: int
+    outcomes: tuple[OutcomeCount, ...]  # hour is the first hour of the range or of the books
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSize:
+    """Rows (estimated) and bytes of one table with its indexes and partitions."""
+
+    name: str
+    rows: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """What the status page says of the database."""
+
+    version: str
+    size_bytes: int
+    connections: int
+    tables: tuple[TableSize, ...]
+    cursors: Mapping[int, Cursor]
+    dead_letters: int
+    errors: int
+    patterns: int
+
+
+# --- the query side: protocols ------------------------------------------------------------------------------
+
+
+class QueryStore(Protocol):
+    """Everything pages, API and reports read. ``project_ids`` empty means all projects.
+
+    Every method raises StorageUnavailableError when the database is away and NotFoundError for an unknown id.
+    """
+
+    async def list_patterns(
+        self,
+        where: PatternFilter,
+        *,
+        order: PatternOrder,
+        limit: int,
+        cursor: str | None,
+        trend: Window,
+    ) -> Page[PatternRow]:
+        """Return patterns, worst or newest first, each with its counts over the buckets of ``trend``.
+
+        With a time range, environment or release, ``count`` is that of the range; otherwise of all time.
+        """
+        ...
+
+    async def pattern(self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()) -> PatternRow:
+        """Return one pattern, without trend."""
+        ...
+
+    async def list_errors(self, where: ErrorFilter, *, limit: int, cursor: str | None) -> Page[ErrorRow]:
+        """Return errors, newest first."""
+        ...
+
+    async def error(self, reference: UUID, *, project_ids: tuple[ProjectId, ...] = ()) -> ErrorDetail:
+        """Return the error with that id (ours or the client's) and its neighbors in the pattern.
+
+        ``previous_id`` is the next older error of the pattern, ``next_id`` the next newer one.
+        """
+        ...
+
+    async def latest_error(
+        self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()
+    ) -> ErrorId | None:
+        """Return the newest error of a pattern, or None when retention has removed all."""
+        ...
+
+    async def history(
+        self,
+        pattern_id: PatternId | None,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        window: Window,
+        environment: str = "",
+        release: str = "",
+    ) -> tuple[HistoryPoint, ...]:
+        """Return errors per bucket, oldest first, zeros included; pattern None = all patterns."""
+        ...
+
+    async def tags(
+        self,
+        pattern_id: PatternId,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        values: int = 10,
+    ) -> tuple[TagSummary, ...]:
+        """Return the tags of a pattern with up to ``values`` top values each, most frequent key first (whole UTC days)."""
+        ...
+
+    async def users(self, pattern_id: PatternId) -> UserCounts:
+        """Return how many users a pattern hit."""
+        ...
+
+    async def releases(
+        self, pattern_id: PatternId | None, *, project_ids: tuple[ProjectId, ...] = (), limit: int = 50
+    ) -> tuple[ValueCount, ...]:
+        """Return the releases of a pattern (None = of the projects), most recently seen first."""
+        ...
+
+    async def environments(
+        self, pattern_id: PatternId | None, *, project_ids: tuple[ProjectId, ...] = (), limit: int = 50
+    ) -> tuple[ValueCount, ...]:
+        """Return the environments of a pattern (None = of the projects), most frequent first."""
+        ...
+
+    async def changes(self, pattern_id: PatternId, *, limit: int = 20) -> tuple[PatternChangeRow, ...]:
+        """Return what was done to a pattern, newest first."""
+        ...
+
+    async def change_status(
+        self,
+        pattern_id: PatternId,
+        status: PatternStatus,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        ignore_until: datetime | None,
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Set the status of a pattern, keep what it was in its history, return the pattern."""
+        ...
+
+    async def undo_status(
+        self,
+        pattern_id: PatternId,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Take back the last change of status that was not undone yet; return the pattern.
+
+        Raises:
+            NotFoundError: there is nothing to undo.
+        """
+        ...
+
+    async def ledger_books(
+        self,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        category: ItemCategory | None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> LedgerBooks:
+        """Return cursors, finished received and outcomes in one snapshot (hours from ``since`` to before ``until``)."""
+        ...
+
+    async def reports(
+        self, *, project_ids: tuple[ProjectId, ...] = (), limit: int, cursor: str | None
+    ) -> Page[ReportRow]:
+        """Return reports, newest first."""
+        ...
+
+    async def report(self, report_id: int) -> ReportRow:
+        """Return one report."""
+        ...
+
+    async def facts(self) -> DatabaseFacts:
+        """Return sizes, cursors and counts for the status page."""
+        ...
+
+
+# --- access -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Someone who may sign in."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A hashed API key; the key itself was shown once."""
+
+    id: int
+    person_id: int
+    label: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A signed-in browser."""
+
+    person_id: int
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    user_agent: str = ""
+
+
+class AccessStore(Protocol):
+    """Projects, keys, persons and sessions. Keys, tokens and session ids come in hashed (SHA-256), never plain.
+
+    Every change of projects or ingest keys is announced on the channel ``em_keys``.
+    """
+
+    async def projects(self) -> tuple[Project, ...]:
+        """Return all projects by id, with the sealed ``subject_key``."""
+        ...
+
+    async def next_project_id(self) -> ProjectId:
+        """Return an unused project id (the sealed subject key names it)."""
+        ...
+
+    async def add_project(self, project: Project) -> Project:
+        """Store a project (``subject_key`` is sealed); the slug gets a suffix when it is taken.
+
+        Raises:
+            ValidationError: the id is taken.
+        """
+        ...
+
+    async def ingest_keys(self, project_id: ProjectId | None = None) -> tuple[IngestKey, ...]:
+        """Return the ingest keys of one or all projects, oldest first, with both quotas."""
+        ...
+
+    async def add_ingest_key(self, project_id: ProjectId, key: str, *, label: str) -> IngestKey:
+        """Store an ingest key.
+
+        Raises:
+            ValidationError: the key is taken or malformed.
+        """
+        ...
+
+    async def persons(self) -> tuple[Person, ...]:
+        """Return all persons by id."""
+        ...
+
+    async def add_person(self, name: str) -> Person:
+        """Store a person."""
+        ...
+
+    async def add_api_key(
+        self, person_id: int, key_hash: bytes, *, label: str, expires_at: datetime | None
+    ) -> ApiKey:
+        """Store the hash of a new API key."""
+        ...
+
+    async def api_key(self, key_hash: bytes) -> ApiKey | None:
+        """Return the key with that hash, also when it is revoked or expired."""
+        ...
+
+    async def api_keys(self) -> tuple[ApiKey, ...]:
+        """Return all API keys, newest first."""
+        ...
+
+    async def revoke_api_key(self, key_id: int, *, now: datetime) -> None:
+        """Make a key useless from now on."""
+        ...
+
+    async def add_login_link(self, token_hash: bytes, *, person_id: int, expires_at: datetime) -> None:
+        """Store the hash of a one-time link; links that expired are removed."""
+        ...
+
+    async def use_login_link(self, token_hash: bytes, *, now: datetime) -> int | None:
+        """Return the person of an unused, unexpired link and mark it used, in one step; None otherwise."""
+        ...
+
+    async def add_session(
+        self, id_hash: bytes, *, person_id: int, now: datetime, expires_at: datetime, user_agent: str
+    ) -> None:
+        """Store a session; sessions that expired are removed."""
+        ...
+
+    async def session(self, id_hash: bytes, *, now: datetime) -> Session | None:
+        """Return the session with that hash, also an expired one; ``seen_at`` moves at most once a minute."""
+        ...
+
+    async def end_session(self, id_hash: bytes) -> None:
+        """Remove a session."""
+        ...
+
+
+# --- reports ---------------------------------------------------------------------------------------------------
+
+
+class ReportStore(Protocol):
+    """Where made reports are registered (``analysis_reports``)."""
+
+    async def add_report(self, row: ReportRow, *, since: datetime, until: datetime) -> ReportRow:
+        """Register a report and return it with its id."""
+        ...
+
+
+class FileStore(Protocol):
+    """Files of our own making: reports and exports. Names are relative and never come from a client."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return a file.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        ...

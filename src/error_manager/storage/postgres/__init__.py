@@ -1,0 +1,1 @@
+"""PostgreSQL: the connection, the embedded server, migrations, the stores."""

@@ -1,0 +1,415 @@
+"""The files of the embedded PostgreSQL: making them, configuring them, refusing foreign ones (seed box: PostgreSQL).
+
+As root the server runs as an unprivileged account that owns only ``postgres/<major>`` and the socket folder; the
+configuration and the passwords belong to us, so nothing that account could plant is ever followed by root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from error_manager.core.errors import DataFolderError
+from error_manager.storage.postgres.binaries import MAJOR
+
+DATABASE: Final = "error_manager"
+SUPERUSER: Final = "em_super"
+MIGRATOR: Final = "em_migrate"
+APP: Final = "em_app"
+READER: Final = "em_read"
+LOGIN_ROLES: Final = (SUPERUSER, MIGRATOR, APP, READER)
+SOCKET_PORT: Final = 5432
+_SOCKET_LIMIT: Final = 100  # bytes; the kernel's is 107 on Linux, 103 on macOS
+_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+_HBA: Final = """\
+# Written by Error Manager at each start. Passwords are in DIR/keys; nobody is trusted.
+local  all  all                scram-sha-256
+"""
+_HBA_TCP: Final = "host   all  all  127.0.0.1/32  scram-sha-256\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The existing, unprivileged account PostgreSQL runs as when we are root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """What of the server can be set (see ``runtime.settings``)."""
+
+    shared_buffers_mb: int = 64
+    max_connections: int = 60
+    has_tcp: bool = False
+    is_durable: bool = True  # False: no fsync; for databases of tests only
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where everything of the embedded server lies. ``data_dir`` is Error Manager's folder."""
+
+    data_dir: Path
+    account: Account | None = None
+    port: int = SOCKET_PORT  # also names the socket file
+    folder_fd: int | None = None  # of the data folder, when the account cannot reach it by its path
+
+    @property
+    def pgdata(self) -> Path:
+        """Return PostgreSQL's own data folder."""
+        return self.data_dir / "postgres" / str(MAJOR)
+
+    @property
+    def marker(self) -> Path:
+        """Return the file that says: this cluster was completed and holds data."""
+        return self.data_dir / "postgres" / f"{MAJOR}.ready"
+
+    @property
+    def config_file(self) -> Path:
+        """Return the configuration, written anew at each start."""
+        return self.data_dir / "run" / "postgresql.conf"
+
+    @property
+    def hba_file(self) -> Path:
+        """Return the access rules, written anew at each start."""
+        return self.data_dir / "run" / "pg_hba.conf"
+
+    @property
+    def log_file(self) -> Path:
+        """Return the log of the server."""
+        return self.data_dir / "logs" / "postgres.log"
+
+    @property
+    def socket_dir(self) -> Path:
+        """Return the folder of the socket: ``run/pg``, or a private temporary folder when that path is too long."""
+        usual = self.data_dir / "run" / "pg"
+        if len(os.fsencode(usual / f".s.PGSQL.{self.port}.lock")) <= _SOCKET_LIMIT:
+            return usual
+        name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        return Path("/tmp") / f"error-manager-{name}"  # noqa: S108  # private, and its owner is checked; TMPDIR differs by shell
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of PostgreSQL's programs: ours must not change what they do."""
+        return dict(_ENVIRONMENT)
+
+    def password_file(self, role: str) -> Path:
+        """Return where the password of a role is kept."""
+        return self.data_dir / "keys" / f"postgres-{role}.password"
+
+    def password(self, role: str) -> str:
+        """Return the password of a role.
+
+        Raises:
+            DataFolderError: there is none: the server was never started on this folder.
+        """
+        try:
+            return self.password_file(role).read_text(encoding="ascii").strip()
+        except FileNotFoundError as error:
+            raise DataFolderError(
+                f"{self.password_file(role)} is missing: `error-manager up` was never run on {self.data_dir}."
+            ) from error
+
+    def url(self, role: str, database: str = DATABASE) -> str:
+        """Return the ``postgresql://`` URL of a role, over the socket."""
+        host = quote(str(self.socket_dir), safe="")
+        return f"postgresql://{role}:{self.password(role)}@/{database}?host={host}&port={self.port}"
+
+    def seen(self, path: Path) -> str:
+        """Return a path as the server's account can use it: by the inherited folder when there is one."""
+        if self.folder_fd is None or not path.is_relative_to(self.data_dir):
+            return str(path)
+        return f"/proc/self/fd/{self.folder_fd}/{path.relative_to(self.data_dir)}"
+
+    def identity(self) -> dict[str, Any]:
+        """Return the arguments of ``subprocess`` that give up root; empty when we are not root."""
+        if self.account is None:
+            return {}
+        inherited = () if self.folder_fd is None else (self.folder_fd,)
+        return {
+            "user": self.account.uid,
+            "group": self.account.gid,
+            "extra_groups": [],
+            "pass_fds": inherited,
+        }
+
+
+def open_cluster(data_dir: Path, account: Account | None, *, port: int = SOCKET_PORT) -> Cluster:
+    """Return the cluster of a data folder, such that the account can reach it; parents are never changed.
+
+    A folder below a closed one (a home of root, a temporary folder) is reached on Linux through a descriptor that the
+    server inherits. Keep the result as long as the server runs.
+
+    Raises:
+        DataFolderError: the account cannot reach it; the closed ancestor is named.
+    """
+    closed = closed_ancestor(data_dir, account)
+    if closed is None or account is None:
+        return Cluster(data_dir, account=account, port=port)
+    if not Path("/proc/self/fd").is_dir():
+        raise DataFolderError(
+            f"PostgreSQL does not run as root, and the account {account.name} may not pass through {closed}. "
+            "Choose a folder outside of it: --data-dir /var/lib/error-manager"
+        )
+    descriptor = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    return Cluster(data_dir, account=account, port=port, folder_fd=descriptor)
+
+
+def closed_ancestor(path: Path, account: Account | None) -> Path | None:
+    """Return the first folder above ``path`` that the account may not pass, or None."""
+    if account is None:
+        return None
+    return next((folder for folder in reversed(path.parents) if not _may_pass(folder.stat(), account)), None)
+
+
+def prepare(cluster: Cluster, programs: Path, options: ClusterOptions) -> tuple[str, ...]:
+    """Make or check the cluster and write its configuration; return what was repaired, in words.
+
+    Raises:
+        DataFolderError: the files are of another major version, damaged, or lie where the account cannot reach them.
+    """
+    notes: list[str] = []
+    for folder in ("postgres", "run", "pg", "keys", "logs"):
+        (cluster.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
+    _open_to_account(cluster)
+    _refuse_other_major(cluster)
+    _make_socket_dir(cluster)
+    _make_passwords(cluster)
+    if not cluster.marker.exists():
+        notes.extend(_set_aside(cluster))
+        _initialize(cluster, programs)
+    elif not (cluster.pgdata / "global" / "pg_control").is_file():
+        raise DataFolderError(
+            f"{cluster.pgdata} is damaged (global/pg_control is missing). Restore it from a backup. "
+            f"To start empty instead, move {cluster.pgdata} and {cluster.marker} away."
+        )
+    _write_config(cluster, options)
+    return tuple(notes)
+
+
+def _may_pass(status: os.stat_result, account: Account) -> bool:
+    if status.st_uid == account.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == account.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def _open_to_account(cluster: Cluster) -> None:
+    """Let the account's group pass (not list) the folders above its own."""
+    if cluster.account is None:
+        return
+    for folder in (
+        cluster.data_dir,
+        cluster.data_dir / "postgres",
+        cluster.data_dir / "run",
+        cluster.data_dir / "pg",
+    ):
+        os.chown(folder, 0, cluster.account.gid)
+        folder.chmod(0o710)
+
+
+def _refuse_other_major(cluster: Cluster) -> None:
+    found = {int(path.stem) for path in cluster.marker.parent.glob("*.ready") if path.stem.isdigit()} - {
+        MAJOR
+    }
+    written = cluster.pgdata / "PG_VERSION"
+    if cluster.marker.exists() and written.is_file():
+        found |= {int(text) for text in [written.read_text(encoding="ascii").strip()] if text.isdigit()} - {
+            MAJOR
+        }
+    if found:
+        raise DataFolderError(
+            f"{cluster.data_dir} holds data of PostgreSQL {max(found)}; this release runs PostgreSQL {MAJOR}. "
+            "Nothing was touched. Start it with the release that wrote it, and upgrade step by step."
+        )
+
+
+def _make_socket_dir(cluster: Cluster) -> None:
+    folder = cluster.socket_dir
+    folder.mkdir(mode=0o700, exist_ok=True)
+    uid = os.geteuid() if cluster.account is None else cluster.account.uid
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {os.geteuid(), uid}:
+        raise DataFolderError(
+            f"{folder} belongs to somebody else; remove it, or use a data folder with a shorter path."
+        )
+    if cluster.account is not None:
+        os.chown(folder, cluster.account.uid, cluster.account.gid, follow_symlinks=False)
+    folder.chmod(0o700)
+
+
+def _make_passwords(cluster: Cluster) -> None:
+    for role in LOGIN_ROLES:
+        path = cluster.password_file(role)
+        if not path.exists():
+            fresh = path.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(32) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.rename(path)
+
+
+def _set_aside(cluster: Cluster) -> list[str]:
+    """Move what an interrupted first start left behind out of the way; delete nothing."""
+    unfinished = cluster.pgdata.with_name(f"{MAJOR}.new")
+    notes = []
+    for path in (unfinished, cluster.pgdata):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        elif path.exists():
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+            aside = path.with_name(f"{MAJOR}.unfinished-{stamp}")
+            path.rename(aside)
+            notes.append(
+                f"An earlier first start was interrupted; its files are now in {aside} and can be deleted."
+            )
+    return notes
+
+
+def _initialize(cluster: Cluster, programs: Path) -> None:
+    """Run initdb beside the final place; the rename and then the marker make it count."""
+    fresh = cluster.pgdata.with_name(f"{MAJOR}.new")
+    fresh.mkdir(mode=0o700)
+    if cluster.account is not None:
+        os.chown(fresh, cluster.account.uid, cluster.account.gid)
+    secret = _password_for_initdb(cluster)
+    try:
+        subprocess.run(
+            [
+                programs / "initdb",
+                *(
+                    "--pgdata",
+                    cluster.seen(fresh),
+                    "--username",
+                    SUPERUSER,
+                    "--encoding",
+                    "UTF8",
+                    "--no-locale",
+                ),
+                *("--auth", "scram-sha-256", "--pwfile", cluster.seen(secret), "--no-instructions"),
+            ],
+            check=True,
+            capture_output=True,
+            env=cluster.environment(),
+            cwd="/",
+            **cluster.identity(),
+        )
+    except subprocess.CalledProcessError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        text = error.stderr.decode(errors="replace").strip()
+        raise DataFolderError(f"initdb failed in {fresh}: {text}") from error
+    finally:
+        secret.unlink()
+    fresh.rename(cluster.pgdata)
+    cluster.marker.write_text("This cluster was completed. It holds data.\n", encoding="ascii")
+    for folder in (cluster.marker.parent, cluster.data_dir):
+        _sync(folder)
+
+
+def _password_for_initdb(cluster: Cluster) -> Path:
+    """Return a short-lived copy of the password that the account may read."""
+    path = cluster.data_dir / "run" / "initdb.password"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(cluster.password(SUPERUSER) + "\n")
+    if cluster.account is not None:
+        os.chown(path, cluster.account.uid, cluster.account.gid)
+    return path
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_config(cluster: Cluster, options: ClusterOptions) -> None:
+    text = _config_text(cluster, options)
+    hba = _HBA + (_HBA_TCP if options.has_tcp else "")
+    for path, content in ((cluster.config_file, text), (cluster.hba_file, hba)):
+        fresh = path.with_suffix(".new")
+        fresh.write_text(content, encoding="utf-8")
+        fresh.chmod(0o640)
+        if cluster.account is not None:
+            os.chown(fresh, 0, cluster.account.gid)
+        fresh.rename(path)
+
+
+def _config_text(cluster: Cluster, options: ClusterOptions) -> str:
+    values: dict[str, str | int] = {
+        "hba_file": _quoted(cluster.seen(cluster.hba_file)),
+        "listen_addresses": "'127.0.0.1'" if options.has_tcp else "''",
+        "port": cluster.port,
+        "unix_socket_directories": _quoted(cluster.seen(cluster.socket_dir)),
+        "unix_socket_permissions": "0700",
+        "password_encryption": "scram-sha-256",
+        "max_connections": options.max_connections,
+        "superuser_reserved_connections": 3,
+        "shared_buffers": f"{options.shared_buffers_mb}MB",
+        "huge_pages": "off",
+        "jit": "off",  # costs memory per backend and milliseconds per statement; nothing here runs long
+        "work_mem": "8MB",
+        "maintenance_work_mem": "64MB",
+        "effective_cache_size": "1GB",
+        "random_page_cost": "1.1",
+        "io_method": "sync",  # PostgreSQL 18 starts three helpers otherwise; measured: no gain here, 6 MB each
+        "max_logical_replication_workers": 0,
+        "max_worker_processes": 4,
+        "max_parallel_workers": 2,
+        "max_parallel_workers_per_gather": 0,
+        "wal_level": "replica",
+        "wal_compression": "on",
+        "max_wal_size": "512MB",
+        "min_wal_size": "80MB",
+        "checkpoint_timeout": "10min",
+        "checkpoint_completion_target": "0.9",
+        "autovacuum_naptime": "30s",
+        "autovacuum_max_workers": 2,
+        "autovacuum_vacuum_scale_factor": "0.05",  # rollup rows are updated all the time
+        "autovacuum_vacuum_cost_delay": "2ms",
+        "autovacuum_analyze_scale_factor": "0.05",
+        "track_activity_query_size": 4096,
+        "TimeZone": "'UTC'",
+        "log_timezone": "'UTC'",
+        "log_line_prefix": "'%m [%p] %a '",
+        "log_checkpoints": "off",
+        "log_min_duration_statement": "2s",
+        "log_parameter_max_length": 0,  # values of errors do not belong into a log
+        "log_parameter_max_length_on_error": 0,
+        "log_error_verbosity": "terse",
+        "log_lock_waits": "on",
+        "logging_collector": "off",  # our supervisor rotates the file; saves a process
+    }
+    if not options.is_durable:
+        values |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    lines = [f"{name} = {value}" for name, value in values.items()]
+    custom = cluster.data_dir / "postgres" / "custom.conf"
+    return "\n".join(
+        [
+            "# Written by Error Manager at each start. Your own lines go to the file named at the end; they win.",
+            *lines,
+            f"include_if_exists = {_quoted(cluster.seen(custom))}",
+            "",
+        ]
+    )
+
+
+def _quoted(path: str) -> str:
+    return "'" + path.replace("\\", "\\\\").replace("'", "''") + "'"

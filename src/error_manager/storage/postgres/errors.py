@@ -1,0 +1,600 @@
+"""Stores batches of errors in PostgreSQL, one transaction each (seed box: PostgreSQL Adapter)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from error_manager.core.errors import NotFoundError, StaleCursorError
+from error_manager.core.types import EventId, GroupId, ItemCategory, OutcomeKind, PatternId, ProjectId
+from error_manager.storage.base import (
+    CommitResult,
+    Cursor,
+    DeadLetter,
+    OutcomeCount,
+    PatternChange,
+    Project,
+    RecordKind,
+    SegmentTotals,
+    StoreBatch,
+    StoredError,
+)
+from error_manager.storage.postgres import named
+from error_manager.storage.postgres.connection import translate
+from error_manager.storage.rollup import (
+    RELEASES_PER_DAY,
+    TAG_VALUES_PER_DAY,
+    Rollups,
+    TagDay,
+    ValueCap,
+    cap,
+    fold,
+)
+
+_SQL: Final = named.load("store.sql")
+_ERROR_TYPES: Final = (
+    "uuid", "int4", "timestamptz", "text", "text", "varchar", "varchar", "text", "varchar",
+    "timestamptz", "uuid", "bytea", "int2", "int8", "text", "text", "bytea", "int2", "bytea",
+)  # fmt: skip
+NO_SLOT: Final = -1
+"""Slot of batches that did not come through the inbox (demo, replayed dead letters): they move no cursor."""
+
+Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
+GroupKey = tuple[ProjectId, GroupId]
+
+
+class PostgresErrorStore:
+    """The ``ErrorStore`` of one worker: one connection, opened again when it broke."""
+
+    def __init__(self, connect: Connect, *, shard: int, failpoint: Callable[[str], None]) -> None:
+        """Keep how to connect (autocommit off) and the shard of this worker's rollup rows."""
+        self._connect = connect
+        self._shard = shard
+        self._failpoint = failpoint
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._tags = ValueCap(TAG_VALUES_PER_DAY)
+        self._releases = ValueCap(RELEASES_PER_DAY)
+        self._days: set[date] = set()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def cursor(self, slot: int) -> Cursor:
+        """Return the committed cursor of a slot (``Cursor()`` when it has none)."""
+        try:
+            rows = await self._rows("read_cursor", slot=slot)
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        return Cursor(seq=rows[0][0], row=rows[0][1]) if rows else Cursor()
+
+    async def commit(self, batch: StoreBatch) -> CommitResult:
+        """Store the batch, its outcomes and its cursor in one transaction (see the protocol)."""
+        try:
+            result = await self._store(batch)
+            self._failpoint("store.before_commit")
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        except StaleCursorError:
+            await self._roll_back()
+            raise
+        self._failpoint("store.committed")
+        return result
+
+    async def dead_letters(self, *, project_id: ProjectId | None, limit: int) -> tuple[DeadLetter, ...]:
+        """Return the newest dead letters, without bodies."""
+        try:
+            rows = await self._rows("list_dead_letters", project_id=project_id, limit=limit)
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        return tuple(_dead_letter(row) for row in rows)
+
+    async def dead_letter(self, letter_id: int) -> DeadLetter:
+        """Return one dead letter with its sealed body."""
+        try:
+            rows = await self._rows("read_dead_letter", id=letter_id)
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        if not rows:
+            msg = f"There is no dead letter {letter_id}."
+            raise NotFoundError(msg)
+        return _dead_letter(rows[0])
+
+    async def replace_dead_letter(self, letter_id: int, batch: StoreBatch | None) -> CommitResult | None:
+        """Remove a dead letter and move its outcome, in one transaction."""
+        try:
+            result = await self._replace(letter_id, batch)
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        except NotFoundError:
+            await self._roll_back()
+            raise
+        return result
+
+    # --- projects, dictionaries, retention ---------------------------------------------------------------------
+
+    async def projects(self) -> tuple[Project, ...]:
+        """Return every project; ``subject_key`` is still sealed."""
+        try:
+            rows = await self._rows("read_projects")
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        return tuple(
+            Project(id=ProjectId(i), name=n, slug=s, platform=p, organization_id=o, subject_key=bytes(k))
+            for i, n, s, p, o, k in rows
+        )
+
+    async def dictionaries(self) -> tuple[tuple[ProjectId, int, bytes], ...]:
+        """Return every project dictionary as (project, id, content)."""
+        try:
+            rows = await self._rows("read_dictionaries")
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        return tuple((ProjectId(project), number, bytes(content)) for project, number, content in rows)
+
+    async def add_dictionary(self, project_id: ProjectId, dictionary_id: int, content: bytes) -> None:
+        """Keep a trained dictionary before the first body uses it; the first of an id wins."""
+        try:
+            await self._run("add_dictionary", project_id=project_id, id=dictionary_id, content=content)
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+
+    async def keep_house(self, *, today: date, retention: timedelta, minutes: timedelta) -> None:
+        """Make the partitions of the next two days; drop what is older than the retention."""
+        try:
+            for ahead in range(3):
+                await self._run("ensure_partition", day=today + timedelta(days=ahead))
+            await self._run("drop_partitions", before=today - retention)
+            before = datetime(today.year, today.month, today.day, tzinfo=UTC) - minutes
+            await self._run("trim_rollups", minutes_before=before)
+            await self._run("trim_severities", minutes_before=before)
+            await self._commit()
+        except psycopg.Error as error:
+            raise await self._failed(error) from error
+        self._days.clear()
+
+    # --- one transaction ---------------------------------------------------------------------------------------
+
+    async def _store(self, batch: StoreBatch) -> CommitResult:
+        await self._move_cursor(batch)
+        fresh, duplicates = await self._claim(batch.errors)
+        patterns, new_patterns = await self._patterns(fresh)
+        await self._copy(fresh)
+        self._failpoint("store.errors_written")
+        rollups = fold(fresh)
+        changes = await self._count(rollups, patterns, new_patterns)
+        await self._outcomes(
+            [
+                *batch.outcomes,
+                *_ended(fresh, OutcomeKind.ACCEPTED),
+                *_ended(duplicates, OutcomeKind.DUPLICATE),
+            ]
+        )
+        await self._received(batch.slot, batch.finished)
+        await self._bury(batch.dead_letters)
+        first = {error.project_id: error.error_id for error in reversed(fresh)}
+        return CommitResult(
+            accepted=len(fresh),
+            duplicates=len(duplicates),
+            patterns=changes,
+            first_errors=tuple(first.items()),
+        )
+
+    async def _move_cursor(self, batch: StoreBatch) -> None:
+        if batch.slot == NO_SLOT:
+            return
+        await self._run("open_cursor", slot=batch.slot)
+        moved = await self._run(
+            "move_cursor",
+            slot=batch.slot,
+            start_seq=batch.start.seq,
+            start_row=batch.start.row,
+            end_seq=batch.end.seq,
+            end_row=batch.end.row,
+        )
+        if moved != 1:
+            raise StaleCursorError
+
+    async def _claim(self, errors: Sequence[StoredError]) -> tuple[list[StoredError], list[StoredError]]:
+        """Split into errors that are new and those whose id is known (also twice within the batch)."""
+        if not errors:
+            return [], []
+        first: dict[tuple[ProjectId, EventId], StoredError] = {}
+        for error in errors:
+            first.setdefault((error.project_id, error.event.event_id), error)
+        rows = [first[key] for key in sorted(first)]
+        new_ids = await self._rows(
+            "claim_event_ids",
+            projects=[e.project_id for e in rows],
+            events=[UUID(e.event.event_id) for e in rows],
+            errors=[e.error_id for e in rows],
+            timestamps=[e.event.timestamp for e in rows],
+        )
+        new = {row[0] for row in new_ids}
+        fresh = [e for e in errors if e.error_id in new]
+        return fresh, [e for e in errors if e.error_id not in new]
+
+    async def _patterns(
+        self, errors: Sequence[StoredError]
+    ) -> tuple[dict[GroupKey, PatternId], set[GroupKey]]:
+        """Return the pattern of each group, making those that are new."""
+        first: dict[GroupKey, StoredError] = {}
+        for error in errors:
+            first.setdefault((error.project_id, error.entry.fingerprint.group_id), error)
+        keys = sorted(first)
+        known = await self._known_groups(keys)
+        new = {key for key in keys if key not in known}
+        for key in sorted(new):
+            await self._run("add_pattern", **_pattern_values(first[key]))
+            await self._run(
+                "add_group",
+                project_id=key[0],
+                group_id=key[1],
+                pattern_hash=first[key].entry.fingerprint.hash,
+            )
+        if new:
+            known |= await self._known_groups(sorted(new))
+        return known, new
+
+    async def _known_groups(self, keys: Sequence[GroupKey]) -> dict[GroupKey, PatternId]:
+        if not keys:
+            return {}
+        rows = await self._rows("known_groups", projects=[k[0] for k in keys], groups=[k[1] for k in keys])
+        return {(ProjectId(p), GroupId(bytes(g))): PatternId(i) for p, g, i in rows}
+
+    async def _copy(self, errors: Sequence[StoredError]) -> None:
+        if not errors:
+            return
+        for day in sorted({e.event.timestamp.date() for e in errors} - self._days):
+            await self._run("ensure_partition", day=day)
+            self._days.add(day)
+        cursor = await self._cursor()
+        async with cursor.copy(_SQL["copy_errors"]) as copy:
+            copy.set_types(_ERROR_TYPES)
+            for error in errors:
+                await copy.write_row(_error_row(error))
+        subjects = sorted(
+            {(e.project_id, key, e.event.timestamp, e.error_id) for e in errors for key in e.subject_keys}
+        )
+        if subjects:
+            async with cursor.copy(_SQL["copy_subjects"]) as copy:
+                copy.set_types(("int4", "bytea", "timestamptz", "uuid"))
+                for row in subjects:
+                    await copy.write_row(row)
+
+    async def _count(
+        self, rollups: Rollups, patterns: Mapping[GroupKey, PatternId], new: set[GroupKey]
+    ) -> tuple[PatternChange, ...]:
+        if not rollups.groups:
+            return ()
+        await self._learn(rollups)
+        cap(rollups, tags=self._tags, releases=self._releases)
+        users = await self._users(rollups)
+        await self._roll_up(rollups)
+        return await self._touch(rollups, patterns, new, users)
+
+    async def _learn(self, rollups: Rollups) -> None:
+        """Load what the caps must know of days this worker has not written yet."""
+        days: list[TagDay] = sorted({(p, g, d) for p, g, d, _, _ in rollups.days})
+        for day in self._tags.missing(days):
+            values: dict[str, set[str]] = {}
+            for key, value in await self._rows(
+                "known_tag_values", project_id=day[0], group_id=day[1], bucket=day[2]
+            ):
+                values.setdefault(key, set()).add(value)
+            self._tags.learn(day, values)
+        for day in self._releases.missing(days):
+            rows = await self._rows("known_releases", project_id=day[0], group_id=day[1], bucket=day[2])
+            self._releases.learn(day, {"": {row[0] for row in rows}})
+
+    async def _users(self, rollups: Rollups) -> dict[GroupKey, int]:
+        if not rollups.users:
+            return {}
+        rows = sorted(rollups.users)
+        gained = await self._rows(
+            "add_users",
+            projects=[r[0] for r in rows],
+            groups=[r[1] for r in rows],
+            users=[r[2] for r in rows],
+            days=[r[3] for r in rows],
+        )
+        return {(ProjectId(p), GroupId(bytes(g))): n for p, g, n in gained}
+
+    async def _roll_up(self, rollups: Rollups) -> None:
+        minutes = sorted(rollups.minutes.items())
+        await self._run(
+            "add_minutes",
+            shard=self._shard,
+            projects=[k[0] for k, _ in minutes],
+            buckets=[k[1] for k, _ in minutes],
+            groups=[k[2] for k, _ in minutes],
+            counts=[n for _, n in minutes],
+        )
+        severities = sorted(rollups.severities.items())
+        await self._run(
+            "add_minute_severities",
+            shard=self._shard,
+            projects=[k[0] for k, _ in severities],
+            buckets=[k[1] for k, _ in severities],
+            severities=[k[2] for k, _ in severities],
+            counts=[n for _, n in severities],
+        )
+        for name, first, second, rows in (
+            ("add_hours", "environments", "releases", rollups.hours),
+            ("add_days", "environments", "releases", rollups.days),
+            ("add_day_tags", "keys", "values", rollups.tags),
+        ):
+            items = sorted(rows.items())
+            columns: dict[str, Any] = {
+                "projects": [k[0] for k, _ in items],
+                "groups": [k[1] for k, _ in items],
+                "buckets": [k[2] for k, _ in items],
+                first: [k[3] for k, _ in items],
+                second: [k[4] for k, _ in items],
+                "counts": [n for _, n in items],
+            }
+            if items:
+                await self._run(name, shard=self._shard, **columns)
+
+    async def _touch(
+        self,
+        rollups: Rollups,
+        patterns: Mapping[GroupKey, PatternId],
+        new: set[GroupKey],
+        users: Mapping[GroupKey, int],
+    ) -> tuple[PatternChange, ...]:
+        """Add the sums to the patterns and reopen those that came back."""
+        sums: dict[tuple[ProjectId, PatternId], list[Any]] = {}
+        for key in sorted(rollups.groups):
+            group, pattern = rollups.groups[key], (key[0], patterns[key])
+            row = sums.get(pattern)
+            if row is None:
+                sums[pattern] = [
+                    group.count, users.get(key, 0), group.first_seen, group.last_seen, group.severity, group.release,
+                ]  # fmt: skip
+                continue
+            row[0] += group.count
+            row[1] += users.get(key, 0)
+            row[2] = min(row[2], group.first_seen)
+            row[3], row[5] = max((row[3], row[5]), (group.last_seen, group.release))
+            row[4] = max(row[4], group.severity, key=lambda severity: severity.rank)
+        ids = sorted(sums)
+        projects, numbers = [i[0] for i in ids], [i[1] for i in ids]
+        rows = [sums[i] for i in ids]
+        await self._rows("lock_patterns", projects=projects, patterns=numbers)
+        last_seen = [row[3] for row in rows]
+        reopened = await self._rows(
+            "reopen_patterns", projects=projects, patterns=numbers, last_seen=last_seen
+        )
+        await self._run(
+            "count_patterns",
+            projects=projects,
+            patterns=numbers,
+            counts=[row[0] for row in rows],
+            users=[row[1] for row in rows],
+            first_seen=[row[2] for row in rows],
+            last_seen=last_seen,
+            severities=[row[4].value for row in rows],
+            ranks=[row[4].rank for row in rows],
+            releases=[row[5] for row in rows],
+        )
+        regressed = {(p, i) for p, i, action in reopened if action == "regressed"}
+        is_new = {(key[0], patterns[key]) for key in new}
+        return tuple(
+            PatternChange(
+                project_id=i[0],
+                pattern_id=i[1],
+                count=sums[i][0],
+                is_new=i in is_new,
+                is_regression=i in regressed,
+            )
+            for i in ids
+        )
+
+    async def _outcomes(self, outcomes: Sequence[OutcomeCount]) -> None:
+        totals: Counter[tuple[ProjectId, datetime, str, str, str]] = Counter()
+        for o in outcomes:
+            totals[o.project_id, o.hour, o.category.value, o.outcome.value, o.reason] += o.quantity
+        rows = sorted(totals.items())
+        if rows:
+            await self._run(
+                "add_outcomes",
+                shard=self._shard,
+                projects=[k[0] for k, _ in rows],
+                hours=[k[1] for k, _ in rows],
+                categories=[k[2] for k, _ in rows],
+                outcomes=[k[3] for k, _ in rows],
+                reasons=[k[4] for k, _ in rows],
+                quantities=[n for _, n in rows],
+            )
+
+    async def _received(self, slot: int, finished: Sequence[SegmentTotals]) -> None:
+        totals: Counter[tuple[ProjectId, datetime, str]] = Counter()
+        for segment in finished:
+            for c in segment.counts:
+                totals[c.project_id, c.hour, c.category.value] += c.quantity
+        rows = sorted(totals.items())
+        if rows:
+            await self._run(
+                "add_received",
+                slot=slot,
+                projects=[k[0] for k, _ in rows],
+                hours=[k[1] for k, _ in rows],
+                categories=[k[2] for k, _ in rows],
+                quantities=[n for _, n in rows],
+            )
+
+    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        for letter in letters:
+            await self._run(
+                "add_dead_letter",
+                project_id=letter.project_id,
+                received_at=letter.received_at,
+                kind=letter.kind.value,
+                event_id=letter.event_id,
+                reason=letter.reason,
+                detail=letter.detail,
+                attempts=letter.attempts,
+                body=letter.body,
+            )
+        hours = [(letter, _hour(letter.received_at)) for letter in letters]
+        await self._outcomes(
+            [
+                OutcomeCount(
+                    project_id=letter.project_id,
+                    category=ItemCategory.ERROR,
+                    hour=hour,
+                    outcome=OutcomeKind.DEAD_LETTER,
+                    reason=letter.reason,
+                    quantity=1,
+                )
+                for letter, hour in hours
+            ]
+        )
+
+    async def _replace(self, letter_id: int, batch: StoreBatch | None) -> CommitResult | None:
+        rows = await self._rows("remove_dead_letter", id=letter_id)
+        if not rows:
+            msg = f"There is no dead letter {letter_id}."
+            raise NotFoundError(msg)
+        project_id, received_at, reason = rows[0]
+        hour = _hour(received_at)
+        moved = [_moved(project_id, hour, OutcomeKind.DEAD_LETTER, reason, -1)]
+        if batch is None:
+            moved.append(_moved(project_id, hour, OutcomeKind.FILTERED, "dropped", 1))
+        await self._outcomes(moved)
+        return None if batch is None else await self._store(batch)
+
+    # --- connection --------------------------------------------------------------------------------------------
+
+    async def _cursor(self) -> psycopg.AsyncCursor[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._connect()
+        return self._connection.cursor()
+
+    async def _rows(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
+        cursor = await self._cursor()
+        await cursor.execute(_SQL[statement], values)
+        return await cursor.fetchall()
+
+    async def _run(self, statement: str, /, **values: object) -> int:
+        cursor = await self._cursor()
+        await cursor.execute(_SQL[statement], values)
+        return cursor.rowcount
+
+    async def _commit(self) -> None:
+        if self._connection is not None:
+            await self._connection.commit()
+
+    async def _roll_back(self) -> None:
+        self._tags.forget()
+        self._releases.forget()
+        self._days.clear()
+        if self._connection is None:
+            return
+        try:
+            await self._connection.rollback()
+        except psycopg.Error:  # the connection is gone; the server has rolled back
+            await self.close()
+
+    async def _failed(self, error: psycopg.Error) -> Exception:
+        await self._roll_back()
+        return translate(error)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _moved(
+    project_id: ProjectId, hour: datetime, outcome: OutcomeKind, reason: str, quantity: int
+) -> OutcomeCount:
+    return OutcomeCount(
+        project_id=project_id,
+        category=ItemCategory.ERROR,
+        hour=hour,
+        outcome=outcome,
+        reason=reason,
+        quantity=quantity,
+    )
+
+
+def _ended(errors: Sequence[StoredError], outcome: OutcomeKind) -> list[OutcomeCount]:
+    return [_moved(e.project_id, _hour(e.created_at), outcome, "", 1) for e in errors]
+
+
+def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:
+    number, project, received_at, reason, detail, attempts, kind, event_id, body = row
+    return DeadLetter(
+        id=number,
+        project_id=ProjectId(project),
+        received_at=received_at,
+        reason=reason,
+        detail=detail,
+        attempts=attempts,
+        kind=RecordKind(kind),
+        event_id=EventId(event_id),
+        body=bytes(body),
+    )
+
+
+def _error_row(error: StoredError) -> tuple[object, ...]:
+    """Return the values in the order of ``copy_errors``."""
+    event, entry = error.event, error.entry
+    return (
+        error.error_id,
+        error.project_id,
+        event.timestamp,
+        event.message,
+        event.stack_trace or None,
+        entry.module,
+        entry.error_code,
+        event.manager_context or None,
+        entry.severity.value,
+        error.created_at,
+        UUID(event.event_id),
+        entry.fingerprint.group_id,
+        entry.fingerprint.version,
+        event.occurrences,
+        event.environment,
+        event.release,
+        error.user_key or None,
+        error.dictionary_id,
+        error.body,
+    )
+
+
+def _pattern_values(error: StoredError) -> dict[str, object]:
+    event, entry = error.event, error.entry
+    return {
+        "project_id": error.project_id,
+        "pattern_hash": entry.fingerprint.hash,
+        "module": entry.module,
+        "error_code": entry.error_code,
+        "timestamp": event.timestamp,
+        "severity": entry.severity.value,
+        "severity_rank": entry.severity.rank,
+        "metadata": Jsonb({"version": entry.fingerprint.version, "parts": list(entry.fingerprint.parts)}),
+        "title": entry.title,
+        "message": event.message[:8192],
+        "culprit": entry.culprit,
+        "template": entry.template,
+        "platform": event.platform,
+        "release": event.release,
+    }

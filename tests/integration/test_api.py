@@ -1,0 +1,379 @@
+"""The API, the gate and live events over a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
+from error_manager.core.types import ItemCategory, ProjectId
+from error_manager.flows import monitoring
+from error_manager.flows.access import bootstrap
+from error_manager.flows.live import LiveHub
+from error_manager.flows.services import QueryServices
+from error_manager.integrations.web.app import create_app
+from error_manager.monitoring.dashboard import HostFacts
+from error_manager.security.encryption import MasterKey, Sealer
+from error_manager.storage.base import Cursor, ReceivedCount
+from error_manager.storage.postgres.access import PostgresAccess
+from error_manager.storage.postgres.connection import connect, pool
+from error_manager.storage.postgres.listener import PostgresListener
+from error_manager.storage.postgres.queries import PostgresQueries
+from tests.integration.conftest import _fresh
+from tests.integration.test_queries import fill
+
+HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+class FakeInbox:
+    """One slot with counts set by hand; ``vanishes`` says how often a segment is gone while it is read."""
+
+    def __init__(self) -> None:
+        self.received_items = 39
+        self.waiting_items = 0
+        self.vanishes = 0
+        self.cursors: list[Cursor] = []
+
+    def slots(self) -> tuple[int, ...]:
+        return (0,)
+
+    def received(self, slot, cursor):
+        self.cursors.append(cursor)
+        if self.vanishes:
+            self.vanishes -= 1
+            raise InboxCorruptError
+        return self._counts(self.received_items), self._counts(self.waiting_items)
+
+    def _counts(self, quantity):
+        return (
+            ReceivedCount(project_id=ProjectId(1), category=ItemCategory.ERROR, hour=HOUR, quantity=quantity),
+        )
+
+
+@pytest.fixture(scope="module")
+async def shop(cluster, postgres):
+    """Services over a filled database, shared by the module, with the admin's keys."""
+    for database in _fresh(cluster, postgres.name):
+        await fill(database)
+        connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
+        await connections.open()
+        listener = PostgresListener(
+            lambda: connect(database.url, application_name="live", autocommit=True), channel="em_live"
+        )
+        services = QueryServices(
+            queries=PostgresQueries(connections),
+            access=PostgresAccess(connections),
+            sealer=Sealer(MasterKey(id=1, secret=b"k" * 32)),
+            inbox=FakeInbox(),
+            live=LiveHub(payloads=listener.payloads),
+            host=HostFacts,
+            read_file=lambda path: path.encode(),
+            clock=lambda: datetime.now(UTC),
+            randomness=os.urandom,
+            url="http://h:1",
+            version="1",
+        )
+        made = await bootstrap(services.admission)
+        yield services, made, database
+        await connections.close()
+
+
+def _client(app, **headers: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=app, client=("198.51.100.7", 1), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://h:1", headers=headers)
+
+
+@pytest.fixture
+async def anyone(shop):
+    """A client without any key, not on this machine."""
+    async with _client(create_app(shop[0])) as client:
+        yield client
+
+
+@pytest.fixture
+async def admin(shop):
+    """A client with the admin's key."""
+    async with _client(create_app(shop[0]), authorization=f"Bearer {shop[1].admin_token}") as client:
+        yield client
+
+
+async def test_every_route_is_closed_unless_it_says_so(anyone, shop) -> None:
+    """Without a key, with an ingest key, and with a forged one: 401, except for the few public routes."""
+    app = create_app(shop[0])
+    public = {
+        "/login", "/login/{token:str}", "/logout", "/api/docs", "/api/openapi.json", "/api", "/api/{path:str}",
+        "/static/{name:path}",
+    }  # fmt: skip
+    seen = Counter()
+    for route in app.routes:
+        path = route.path
+        if path in public:
+            continue
+        for method in sorted(route.methods - {"OPTIONS"}):
+            for part, value in (
+                (":int}", "1"), (":uuid}", str(UUID(int=1))), (":str}", "x"), (":path}", "x")
+            ):  # fmt: skip
+                while part in path:
+                    start = path.index("{")
+                    path = path[:start] + value + path[path.index("}") + 1 :]
+            for header in ("", f"Bearer {shop[1].ingest_key}", "Bearer em_adm_" + "0" * 36, "Basic eDp5"):
+                answer = await anyone.request(
+                    method, path, headers={"authorization": header} if header else {"accept": "application/json"}
+                )
+                assert answer.status_code == 401, (method, path, header)
+                seen[path] += 1
+    assert len(seen) > 15
+
+
+async def test_lists_patterns_and_walks_the_pages(admin) -> None:
+    """The documented form, with the next cursor until null."""
+    first = (await admin.get("/api/v1/patterns", params={"project": 1, "sort": "count", "limit": 2})).json()
+    second = (
+        await admin.get(
+            "/api/v1/patterns", params={"project": 1, "sort": "count", "limit": 2, "cursor": first["next"]}
+        )
+    ).json()
+    assert [item["count"] for item in (*first["items"], *second["items"])] == [30, 6, 2]
+    assert second["next"] is None
+    found = (await admin.get("/api/v1/patterns", params={"q": "redis -order"})).json()
+    assert [item["title"] for item in found["items"]] == ["TimeoutError"]
+
+
+async def test_an_error_is_found_by_either_id(admin) -> None:
+    """With its body in our own form."""
+    (row,) = (await admin.get("/api/v1/errors", params={"q": "order-3"})).json()["items"]
+    for reference in (row["id"], row["event_id"], row["id"].replace("-", "")):
+        found = (await admin.get(f"/api/v1/errors/{reference}")).json()
+        assert (found["id"], found["error"]["message"]) == (row["id"], "KeyError: 'price' of order-3")
+    pattern = (await admin.get(f"/api/v1/patterns/{row['pattern_id']}")).json()
+    assert pattern["title"] == "KeyError"
+    errors = (await admin.get(f"/api/v1/patterns/{row['pattern_id']}/errors")).json()
+    assert len(errors["items"]) == 6
+    history = (await admin.get(f"/api/v1/patterns/{row['pattern_id']}/history")).json()
+    assert (history["bucket"], sum(point["count"] for point in history["items"])) == ("day", 6)
+    tags = (await admin.get(f"/api/v1/patterns/{row['pattern_id']}/tags")).json()
+    assert {"browser"} <= {tag["key"] for tag in tags["items"]}
+
+
+async def test_status_changes_by_key(admin) -> None:
+    """Resolve, ignore with an end, undo; a form instead of JSON is refused."""
+    (row,) = (await admin.get("/api/v1/patterns", params={"q": "order-3"})).json()["items"]
+    url = f"/api/v1/patterns/{row['id']}"
+    assert (await admin.post(f"{url}/resolve")).json()["status"] == "resolved"
+    until = "2099-01-01T00:00:00Z"
+    assert (await admin.post(f"{url}/ignore", json={"until": until})).json()["ignore_until"] == until
+    assert (await admin.post(f"{url}/ignore", json={"until": "soon"})).status_code == 422
+    assert (await admin.post(f"{url}/ignore", data={"until": until})).status_code == 403
+    assert (await admin.post(f"{url}/undo")).json()["status"] == "resolved"
+    assert (await admin.post(f"{url}/undo")).json()["status"] == "unresolved"
+    assert (await admin.post(f"{url}/undo")).json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/v1/patterns/99999", 404, "not_found"),
+        ("/api/v1/patterns/99999999999999999999", 404, "not_found"),
+        ("/api/v1/errors/00000000000000000000000000000000", 404, "not_found"),
+        ("/api/v1/errors/x", 404, "not_found"),
+        ("/api/v1/nothing", 404, "not_found"),
+        ("/api/v1/patterns?limit=0", 422, "invalid_fields"),
+        ("/api/v1/patterns?limit=9999", 422, "invalid_fields"),
+        ("/api/v1/patterns?cursor=x", 422, "invalid_fields"),
+        ("/api/v1/patterns?sort=evil", 422, "invalid_fields"),
+        ("/api/v1/patterns?since=yesterday", 422, "invalid_fields"),
+        ("/api/v1/errors?q=browser:x", 422, "invalid_fields"),
+        ("/api/v1/reports/1/exe", 404, "not_found"),
+        ("/api/v1/reports/1/json", 404, "not_found"),
+    ],
+)
+async def test_wrong_requests_are_problems(admin, path, status, code) -> None:
+    """problem+json with the stable code."""
+    answer = await admin.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "text", ["%00", "%ED%A0%80", "'", "%25", "%5C", "a%0Ab", "%F0%9F%92%A5", "x" * 900, "%FF%FE"]
+)
+async def test_strange_values_are_answered(admin, text) -> None:
+    """Every text parameter takes every text; numbers beyond the database's find nothing."""
+    for name in ("q", "environment", "release"):
+        assert (await admin.get(f"/api/v1/patterns?{name}={text}")).status_code == 200
+    for name in ("q", "module", "error_code"):
+        assert (await admin.get(f"/api/v1/errors?{name}={text}")).status_code == 200
+    for number in ("0", "-1", "9" * 40):
+        answer = await admin.get(f"/api/v1/patterns?project={number}")
+        assert (answer.status_code, answer.json()["items"]) == (200, [])
+    for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00"):
+        assert (await admin.get("/api/v1/patterns", params={"since": moment})).status_code == 200
+        assert (await admin.get("/api/v1/outcomes", params={"from": moment, "to": moment})).status_code == 200
+
+
+async def test_outcomes_balance(admin, shop) -> None:
+    """The six kinds; what waits is no gap; a segment that vanishes leads to a new snapshot."""
+    services, _, database = shop
+    services.inbox.received_items, services.inbox.waiting_items, services.inbox.vanishes = 44, 5, 2
+    services.inbox.cursors.clear()
+    try:
+        books = (await admin.get("/api/v1/outcomes")).json()
+        assert (books["received"], books["waiting"], books["unexplained"]) == (44, 5, 0)
+        assert books["outcomes"] == {
+            "accepted": 39, "duplicate": 0, "filtered": 0, "rate_limited": 0, "invalid": 0, "dead_letter": 0
+        }  # fmt: skip
+        assert services.inbox.cursors == [Cursor(seq=1, row=4)] * 3
+        services.inbox.vanishes = 99
+        with pytest.raises(StorageUnavailableError):
+            await monitoring.ledger(services)
+        assert (await admin.get("/api/v1/outcomes")).status_code == 503
+    finally:
+        services.inbox.received_items, services.inbox.waiting_items, services.inbox.vanishes = 39, 0, 0
+    only = (await admin.get("/api/v1/outcomes", params={"project": 2})).json()
+    assert (only["received"], only["outcomes"]["accepted"], only["unexplained"]) == (0, 1, -1)
+
+
+async def test_projects_are_made_and_listed(admin) -> None:
+    """With the DSN to copy; unknown fields are named."""
+    made = await admin.post("/api/v1/projects", json={"name": "Made", "id": 77, "key": "c" * 32})
+    assert made.status_code == 201
+    assert made.json()["keys"][0]["dsn"] == f"http://{'c' * 32}@h:1/77"
+    assert 77 in {project["id"] for project in (await admin.get("/api/v1/projects")).json()["items"]}
+    wrong = await admin.post("/api/v1/projects", json={"name": "x", "is_admin": True})
+    assert (wrong.status_code, "is_admin" in wrong.text) == (422, True)
+    assert (await admin.post("/api/v1/projects", content=b"{")).status_code == 400
+    assert "subject_key" not in (await admin.get("/api/v1/projects")).text
+
+
+async def test_status_and_metrics(admin, anyone, shop) -> None:
+    """Status tells of the database; metrics are for this machine or a key, and not through a proxy."""
+    status = (await admin.get("/api/v1/status")).json()
+    assert (status["status"], status["ledger"]["unexplained"], status["database"]["patterns"]) == ("ok", 0, 4)
+    metrics = (await admin.get("/metrics")).text
+    assert 'error_manager_items_total{outcome="accepted"} 39.0' in metrics
+    assert "error_manager_items_received_total 39.0" in metrics
+    assert "error_manager_items_unexplained 0.0" in metrics
+    assert "process_resident_memory_bytes" in metrics
+    assert (await anyone.get("/metrics")).status_code == 401
+    transport = httpx.ASGITransport(app=create_app(shop[0]), client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://h:1") as local:
+        assert (await local.get("/metrics")).status_code == 200
+        assert (await local.get("/metrics", headers={"x-forwarded-for": "203.0.113.1"})).status_code == 401
+
+
+async def test_signing_in_with_the_link(anyone, shop) -> None:
+    """Looking at the link uses nothing up; the button signs in once; the cookie opens the API; signing out ends it."""
+    services = shop[0]
+    token = (await bootstrap(services.admission, known_admin_token=shop[1].admin_token)).login_token
+    own = {"sec-fetch-site": "same-origin"}
+    for _ in range(2):
+        shown = await anyone.get(f"/login/{token}", headers={"accept": "text/html"})
+        assert (shown.status_code, "set-cookie" in shown.headers) == (200, False)
+    form = {"token": token, "next": "//evil.example"}
+    assert (await anyone.post("/login", data=form, headers={"sec-fetch-site": "cross-site"})).status_code == 403
+    entered = await anyone.post("/login", data=form, headers=own)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    cookie = entered.headers["set-cookie"]
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Path=/"))
+    assert (await anyone.get("/api/v1/patterns")).status_code == 200
+    (row,) = (await anyone.get("/api/v1/patterns", params={"q": "order-3"})).json()["items"]
+    url = f"/api/v1/patterns/{row['id']}/resolve"
+    assert (await anyone.post(url, headers={"sec-fetch-site": "cross-site"})).status_code == 403
+    assert (await anyone.post(url)).status_code == 403
+    assert (await anyone.post(url, headers={"origin": "http://h:1"})).status_code == 200
+    assert (await anyone.post(url.replace("resolve", "undo"), headers=own)).status_code == 200
+    assert (await anyone.post("/login", data=form, headers=own)).status_code == 401
+    session = dict(anyone.cookies)
+    await anyone.post("/logout", headers=own)
+    anyone.cookies.update(session)
+    assert (await anyone.get("/api/v1/patterns")).status_code == 401
+
+
+async def test_every_answer_carries_the_security_headers(anyone, admin) -> None:
+    """Also failures and JSON."""
+    for client, path in ((anyone, "/login"), (anyone, "/nope"), (admin, "/api/v1/patterns"), (anyone, "/api/docs")):
+        headers = (await client.get(path, headers={"accept": "text/html"})).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+
+
+async def test_people_are_sent_to_sign_in_and_back(anyone) -> None:
+    """A page without a session leads to the login with the page kept."""
+    answer = await anyone.get("/patterns?q=a%20b", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/patterns%3Fq%3Da%2520b")
+
+
+async def test_the_description_names_every_route(anyone) -> None:
+    """OpenAPI lists the stable surface; the page shows it without a script or style from elsewhere."""
+    paths = (await anyone.get("/api/openapi.json")).json()["paths"]
+    assert {"/api/v1/errors", "/api/v1/patterns", "/api/v1/outcomes", "/api/v1/projects"} <= set(paths)
+    page = (await anyone.get("/api/docs")).text
+    assert "/api/v1/outcomes" in page
+    assert "//" not in page.replace("http://www.w3.org", "").replace("<!--", "")
+
+
+async def test_stored_errors_reach_an_open_page_within_a_second(shop) -> None:
+    """A notice of the worker arrives as a server-sent event, of the project asked for only."""
+    services, _, database = shop
+    task = asyncio.create_task(services.live.run(lambda ids: monitoring.foot_line(services, project_ids=ids)))
+    events = services.live.events((ProjectId(1),))
+    try:
+        assert (await anext(events)).startswith(b":")
+        waiting = asyncio.ensure_future(anext(events))
+        notices = [
+            {"project": project, "accepted": 2, "patterns": [[project, 2, True, False]], "first_error": "e"}
+            for project in (2, 1)
+        ]
+        for _ in range(50):
+            await asyncio.sleep(0.1)
+            with psycopg.connect(database.url, autocommit=True) as connection:
+                if connection.execute(
+                    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'live' AND query LIKE 'LISTEN%'"
+                ).fetchone():
+                    break
+        started = asyncio.get_running_loop().time()
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            for notice in notices:
+                connection.execute("SELECT pg_notify('em_live', %s)", (json.dumps(notice),))
+        message = json.loads((await asyncio.wait_for(waiting, 5)).removeprefix(b"data: "))
+        while "patterns" not in message:
+            message = json.loads((await asyncio.wait_for(anext(events), 5)).removeprefix(b"data: "))
+        assert asyncio.get_running_loop().time() - started < 1
+        assert (message["accepted"], message["patterns"]) == (2, [[1, 2, True, False]])
+        while "ledger" not in message:
+            message = json.loads((await asyncio.wait_for(anext(events), 5)).removeprefix(b"data: "))
+        assert message["ledger"]["unexplained"] == 1
+    finally:
+        task.cancel()
+        await events.aclose()
+
+
+async def test_a_database_that_is_away_is_told(admin, shop) -> None:
+    """503 as problem+json with what to do; metrics say that it is away."""
+    dead = pool("postgresql://x@127.0.0.1:1/x", application_name="test", min_size=0, max_size=1, autocommit=True)
+    await dead.open()
+    dead.timeout = 0.5
+    services = shop[0]
+    away = QueryServices(
+        **{name: getattr(services, name) for name in (
+            "sealer", "inbox", "live", "host", "read_file", "clock", "randomness", "url", "version"
+        )},
+        queries=PostgresQueries(dead),
+        access=PostgresAccess(dead),
+    )  # fmt: skip
+    async with _client(create_app(away), authorization=f"Bearer {shop[1].admin_token}") as client:
+        answer = await client.get("/api/v1/patterns")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert "nothing is lost" in answer.json()["detail"]
+        page = await client.get("/login", headers={"accept": "text/html"})
+        assert page.status_code == 200
+    await dead.close()

@@ -1,0 +1,139 @@
+"""The PostgreSQL error store keeps the contract, and its rollups, patterns and users are exact."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from error_manager.core.errors import PoisonBatchError, StorageUnavailableError
+from error_manager.core.types import OutcomeKind, ProjectId
+from error_manager.storage.base import Cursor
+from error_manager.storage.postgres.connection import connect
+from error_manager.storage.postgres.errors import PostgresErrorStore
+from tests.contract.error_store_contract import ErrorStoreContract, batch, error
+
+
+def _add_project(database) -> None:
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(
+            "INSERT INTO projects (id, organization_id, name, slug, subject_key) VALUES (1, 1, 'P', 'p', 'k')"
+        )
+
+
+async def _all(store, statement):
+    cursor = await store._cursor()
+    await cursor.execute(statement)
+    rows = await cursor.fetchall()
+    await store._commit()
+    return rows
+
+
+@pytest.fixture
+async def store(database):
+    """A store on a fresh database with project 1."""
+    _add_project(database)
+    made = PostgresErrorStore(
+        lambda: connect(database.url, application_name="test"), shard=0, failpoint=lambda step: None
+    )
+    yield made
+    await made.close()
+
+
+class TestPostgresErrorStore(ErrorStoreContract):
+    """The real one."""
+
+    async def outcomes(self, store):
+        rows = await _all(store, "SELECT outcome, sum(quantity)::bigint FROM outcomes GROUP BY 1")
+        return {OutcomeKind(kind): quantity for kind, quantity in rows if quantity}
+
+
+async def test_rollups_patterns_and_rows_agree(store):
+    """Every table that counts sums to the same total after several commits."""
+    cursor = Cursor()
+    for number in range(4):
+        end = Cursor(seq=1, row=number + 1)
+        errors = [
+            error(number * 10 + i, group=i % 3, minutes=number, user=bytes([i % 2]) * 16) for i in range(10)
+        ]
+        await store.commit(batch(*errors, start=cursor, end=end))
+        cursor = end
+    totals = await _all(
+        store,
+        """SELECT (SELECT count(*) FROM project_errors), (SELECT sum(count) FROM rollup_minute),
+            (SELECT sum(count) FROM rollup_minute_severity), (SELECT sum(count) FROM rollup_hour),
+            (SELECT sum(count) FROM rollup_day), (SELECT sum(frequency) FROM error_patterns),
+            (SELECT count(*) FROM event_ids), (SELECT count(*) FROM subjects),
+            (SELECT sum(count) FROM rollup_day_tag WHERE key = 'part')""",
+    )
+    assert [int(value) for value in totals[0]] == [40] * 9
+
+
+async def test_users_are_counted_once_per_pattern(store):
+    """The same person in two commits adds one."""
+    await store.commit(batch(error(1, user=b"u" * 16), error(2, user=b"v" * 16)))
+    again = error(3, user=b"u" * 16)
+    await store.commit(batch(again, start=Cursor(seq=1, row=1), end=Cursor(seq=1, row=2)))
+    assert await _all(store, "SELECT users FROM error_patterns") == [(2,)]
+
+
+async def test_a_resolved_pattern_that_comes_back_is_a_regression(store):
+    """It reopens once, with an entry in its history that knows what it was."""
+    await store.commit(batch(error(1)))
+    await _all(
+        store,
+        "UPDATE error_patterns SET status = 'resolved', resolved_at = now() - interval '1 day' RETURNING id",
+    )
+    result = await store.commit(batch(error(2), start=Cursor(seq=1, row=1), end=Cursor(seq=1, row=2)))
+    assert [change.is_regression for change in result.patterns] == [True]
+    rows = await _all(store, "SELECT status, regressed_at IS NOT NULL FROM error_patterns")
+    assert rows == [("unresolved", True)]
+    history = await _all(store, "SELECT action, before->>'status' FROM pattern_history")
+    assert history == [("regressed", "resolved")]
+
+
+async def test_an_error_before_the_resolution_reopens_nothing(store):
+    """Late arrivals of the time before do not count as coming back."""
+    await store.commit(batch(error(1)))
+    await _all(store, "UPDATE error_patterns SET status = 'resolved', resolved_at = now() RETURNING id")
+    result = await store.commit(batch(error(2), start=Cursor(seq=1, row=1), end=Cursor(seq=1, row=2)))
+    assert [change.is_regression for change in result.patterns] == [False]
+
+
+async def test_refused_data_is_poison_and_stores_nothing(store):
+    """A NUL that slipped through is told apart from a database that is away."""
+    with pytest.raises(PoisonBatchError):
+        await store.commit(batch(error(1), error(2, message="bad \x00 text")))
+    assert await _all(store, "SELECT count(*) FROM project_errors") == [(0,)]
+    assert await store.cursor(0) == Cursor()
+
+
+async def test_a_database_that_is_away_says_so(database):
+    """Nothing listens: try again later."""
+    url = database.url.replace(database.name, "em_no_such_database")
+    store = PostgresErrorStore(
+        lambda: connect(url, application_name="test"), shard=0, failpoint=lambda step: None
+    )
+    with pytest.raises(StorageUnavailableError):
+        await store.cursor(0)
+
+
+async def test_keeping_house_drops_what_is_too_old_and_makes_days_ahead(store):
+    """Retention drops whole days and their event ids; the next days have partitions."""
+    today = datetime.now(UTC).date()
+    old = error(1, minutes=-60 * 24 * 40)
+    await store.commit(batch(old, error(2)))
+    await store.keep_house(today=today, retention=timedelta(days=30), minutes=timedelta(days=8))
+    assert await _all(store, "SELECT count(*) FROM project_errors") == [(1,)]
+    assert await _all(store, "SELECT count(*) FROM event_ids") == [(1,)]
+    ahead = today + timedelta(days=2)
+    assert await _all(store, f"SELECT to_regclass('project_errors_{ahead:%Y%m%d}') IS NOT NULL") == [(True,)]
+
+
+async def test_dictionaries_are_kept_and_the_first_of_an_id_wins(store):
+    """Two workers that train at once agree."""
+    await store.add_dictionary(ProjectId(1), 1, b"first")
+    await store.add_dictionary(ProjectId(1), 1, b"second")
+    assert await store.dictionaries() == ((ProjectId(1), 1, b"first"),)
+    assert [project.subject_key for project in await store.projects()] == [b"k"]

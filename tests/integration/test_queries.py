@@ -1,0 +1,48 @@
+"""The PostgreSQL queries keep the contract."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from error_manager.storage.base import Cursor, StoreBatch
+from error_manager.storage.postgres.connection import connect, pool
+from error_manager.storage.postgres.errors import PostgresErrorStore
+from error_manager.storage.postgres.queries import PostgresQueries
+from tests.contract.query_store_contract import QueryStoreContract, chunks, errors
+from tests.integration.conftest import _fresh
+
+
+async def fill(database) -> None:
+    """Store the contract's errors through the product's own store."""
+    with psycopg.connect(database.owner_url) as connection:
+        for number in (1, 2):
+            connection.execute(
+                "INSERT INTO projects (id, organization_id, name, slug, subject_key) "
+                "OVERRIDING SYSTEM VALUE VALUES (%s, 1, %s, %s, 'k')",
+                (number, f"Project {number}", f"p{number}"),
+            )
+    store = PostgresErrorStore(
+        lambda: connect(database.url, application_name="test"), shard=0, failpoint=lambda step: None
+    )
+    cursor = Cursor()
+    for number, some in enumerate(chunks(errors(), 10), start=1):
+        end = Cursor(seq=1, row=number)
+        await store.commit(StoreBatch(slot=0, start=cursor, end=end, errors=tuple(some)))
+        cursor = end
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+async def store(cluster, postgres):
+    """Queries over a database with the contract's errors, shared: what a test changes it also takes back."""
+    for database in _fresh(cluster, postgres.name):
+        await fill(database)
+        connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
+        await connections.open()
+        yield PostgresQueries(connections)
+        await connections.close()
+
+
+class TestPostgresQueries(QueryStoreContract):
+    """The real one."""
