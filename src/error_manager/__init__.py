@@ -1,4 +1,4 @@
-"""Error Manager: the client library (``init``, ``capture_exception``, ``bind``, ...). Needs no other package."""
+"""Error Manager: the client library (``init``, ``capture_exception``, ``bind``); needs no other package."""
 
 from error_manager.client.api import (
     LoggingHandler,

@@ -1,4 +1,4 @@
-"""What every ``QueryStore`` promises; run over each adapter by a subclass that makes the store with ``errors()``."""
+"""What every ``QueryStore`` promises; each adapter's subclass makes a store with ``errors()``."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def error(number: int, *, kind: int, hours_ago: int, detail: str = "", project: 
 
 
 def errors() -> list[StoredError]:
-    """Return 30 timeouts over five days, 6 key errors within six hours, 2 warnings, and one of another project."""
+    """Return 30 timeouts in five days, 6 key errors in six hours, 2 warnings, one error of another project."""
     made = [error(n, kind=0, hours_ago=4 * n) for n in range(30)]
     made += [error(100 + n, kind=1, hours_ago=n, detail=f" of order-{n}") for n in range(6)]
     made += [error(200 + n, kind=2, hours_ago=48) for n in range(2)]
@@ -104,9 +104,7 @@ DAYS = Window(bucket=Bucket.DAY, since=TODAY - timedelta(days=6), until=TODAY)
 async def listed(store: QueryStore, typed: str = "", **filters: object) -> list[PatternRow]:
     """Return the patterns of project 1 that a search and filters find, most frequent first."""
     parsed = parse_search(typed)
-    where = replace(
-        PatternFilter(project_ids=(PROJECT,), text=parsed.text, fields=parsed.fields), **filters
-    )
+    where = replace(PatternFilter(project_ids=(PROJECT,), text=parsed.text, fields=parsed.fields), **filters)
     page = await store.list_patterns(where, order=PatternOrder.COUNT, limit=50, cursor=None, trend=DAYS)
     return list(page.items)
 
@@ -142,9 +140,7 @@ class QueryStoreContract:
         )
         found, cursor = [], None
         for _ in range(10):
-            page = await store.list_patterns(
-                PatternFilter(), order=order, limit=1, cursor=cursor, trend=DAYS
-            )
+            page = await store.list_patterns(PatternFilter(), order=order, limit=1, cursor=cursor, trend=DAYS)
             found += [row.id for row in page.items]
             cursor = page.next
             if cursor is None:
@@ -194,7 +190,7 @@ class QueryStoreContract:
     @pytest.mark.parametrize(
         "typed",
         ["%", "_", "'", "''; --", "\\", "$$", "a:*&|!(b", ":", "<->", "&", "(", "{}", "%s", "%(x)s", '"', "-", "\x00",
-         "-\"", "!", "a <2> b", "\ud800", "or", "or or", "-or", "é" * 500],
+         '-"', "!", "a <2> b", "\ud800", "or", "or or", "-or", "é" * 500],
     )  # fmt: skip
     async def test_no_search_is_an_error(self, store: QueryStore, typed: str) -> None:
         """Metacharacters of SQL, LIKE and tsquery are characters."""
@@ -237,6 +233,7 @@ class QueryStoreContract:
 
     async def test_filters_errors(self, store: QueryStore) -> None:
         """By each field, by words, and by what may not occur."""
+
         async def count(typed: str = "", **filters: object) -> int:
             parsed = parse_search(typed)
             where = replace(
@@ -257,7 +254,9 @@ class QueryStoreContract:
 
     async def test_finds_an_error_by_either_id(self, store: QueryStore) -> None:
         """Ours and the client's lead to the same error, with all that was kept."""
-        (newest, *_) = (await store.list_errors(ErrorFilter(project_ids=(PROJECT,)), limit=1, cursor=None)).items
+        (newest, *_) = (
+            await store.list_errors(ErrorFilter(project_ids=(PROJECT,)), limit=1, cursor=None)
+        ).items
         by_ours = await store.error(newest.id)
         by_theirs = await store.error(UUID(newest.event_id))
         assert by_ours == by_theirs
@@ -307,7 +306,10 @@ class QueryStoreContract:
         assert {r.value: r.count for r in await store.releases(row.id)} == {
             "shop@0": 10, "shop@1": 10, "shop@2": 10
         }  # fmt: skip
-        assert {e.value: e.count for e in await store.environments(row.id)} == {"production": 15, "staging": 15}
+        assert {e.value: e.count for e in await store.environments(row.id)} == {
+            "production": 15,
+            "staging": 15,
+        }
         everywhere = await store.environments(None, project_ids=(PROJECT,))
         assert sum(e.count for e in everywhere) == 38
 

@@ -20,13 +20,13 @@ from error_manager.storage.postgres.cluster import (
     READER,
     SUPERUSER,
     Cluster,
-    ClusterOptions,
     open_cluster,
 )
 from error_manager.storage.postgres.connection import connect_sync
 from error_manager.storage.postgres.embedded import EmbeddedPostgres
 from error_manager.storage.postgres.migrate import migrate
 from error_manager.storage.postgres.roles import create_database, ensure_roles
+from error_manager.storage.postgres.server_config import ClusterOptions
 
 _TEMPLATE = "em_template"
 _numbers = itertools.count(1)
@@ -56,7 +56,7 @@ def _database(cluster: Cluster, name: str) -> TestDatabase:
 
 @pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
-    """A folder of the session that the account of PostgreSQL may pass (pytest's own is closed to it as root)."""
+    """A folder of the session that the account of PostgreSQL may pass (as root pytest's own is closed)."""
     folder = Path(tempfile.mkdtemp(prefix="em-test-"))
     folder.chmod(0o711)
     yield folder
@@ -65,7 +65,7 @@ def session_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cluster(session_folder: Path) -> Iterator[Cluster]:
-    """A running embedded server with our roles; without fsync, because no test of this session cuts its power."""
+    """A running embedded server with our roles; without fsync: no test of this session cuts its power."""
     data_dir = session_folder / "data"
     open_folder(data_dir)
     cluster = open_cluster(data_dir, service_account())

@@ -1,6 +1,6 @@
 """Runs a real supervisor over made-up children: ``driver.py DATA_DIR PORT KIND [--database]``.
 
-Kinds of the one child besides the server: ``good``, ``refusing`` (exit code 2), ``stubborn`` (ignores SIGTERM).
+Kinds of the child besides the server: ``good``, ``refusing`` (exit code 2), ``stubborn`` (ignores SIGTERM).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from error_manager.runtime.child import Child
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
 from error_manager.runtime.settings import load_settings
 from error_manager.runtime.supervisor import Supervisor
-from error_manager.storage.postgres.cluster import ClusterOptions, open_cluster
+from error_manager.storage.postgres.cluster import open_cluster
 from error_manager.storage.postgres.embedded import EmbeddedPostgres
+from error_manager.storage.postgres.server_config import ClusterOptions
 
 _SERVER = """
 import asyncio, socket, sys

@@ -55,7 +55,11 @@ async def test_first_start_makes_what_is_needed_and_later_starts_keep_it(svc) ->
     """Person, project 1, keys; the second start returns the same keys and another link."""
     first = await bootstrap(svc)
     second = await bootstrap(svc, known_admin_token=first.admin_token)
-    assert (first.project_id, second.ingest_key, second.admin_token) == (1, first.ingest_key, first.admin_token)
+    assert (first.project_id, second.ingest_key, second.admin_token) == (
+        1,
+        first.ingest_key,
+        first.admin_token,
+    )
     assert first.login_token != second.login_token
     assert len(await svc.access.persons()) == len(await svc.access.projects()) == 1
 

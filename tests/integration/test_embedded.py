@@ -19,10 +19,11 @@ import pytest
 
 from error_manager.core.errors import DataFolderError
 from error_manager.runtime.data_folder import open_folder, service_account
-from error_manager.storage.postgres.cluster import APP, SUPERUSER, Cluster, ClusterOptions, open_cluster
+from error_manager.storage.postgres.cluster import APP, SUPERUSER, Cluster, open_cluster
 from error_manager.storage.postgres.connection import connect_sync
 from error_manager.storage.postgres.embedded import EmbeddedPostgres, ServerState
 from error_manager.storage.postgres.roles import ensure_roles
+from error_manager.storage.postgres.server_config import ClusterOptions
 
 _OPTIONS = ClusterOptions(shared_buffers_mb=16)
 
@@ -143,13 +144,13 @@ def test_data_of_another_major_is_refused(server) -> None:
     """The message names both versions; nothing is created beside the old data."""
     server.cluster.pgdata.rename(server.cluster.pgdata.with_name("17"))
     server.cluster.marker.rename(server.cluster.marker.with_name("17.ready"))
-    with pytest.raises(DataFolderError, match="PostgreSQL 17.*PostgreSQL 18"):
+    with pytest.raises(DataFolderError, match=r"PostgreSQL 17.*PostgreSQL 18"):
         server.start(_no)
     assert not server.cluster.pgdata.exists()
 
 
 def test_nobody_gets_in_without_a_password(server) -> None:
-    """There is no trust: neither the superuser nor the app logs in with a wrong password, and there is no TCP."""
+    """There is no trust: neither superuser nor app logs in with a wrong password, and there is no TCP."""
     server.start(_no)
     for role in (SUPERUSER, APP):
         url = server.cluster.url(role).replace(server.cluster.password(role), "wrong")
@@ -160,7 +161,7 @@ def test_nobody_gets_in_without_a_password(server) -> None:
 
 
 def test_files_are_closed_to_others(server) -> None:
-    """Passwords are 0600 in a 0700 folder, PostgreSQL's files and socket 0700, nothing is open to the world."""
+    """Passwords are 0600 in a 0700 folder, PostgreSQL's files and socket 0700, nothing is open to all."""
     server.start(_no)
     data_dir = server.cluster.data_dir
     modes = {
@@ -192,7 +193,7 @@ def test_a_long_path_gets_a_private_socket_folder(made) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="closed ancestors matter to root alone")
 def test_as_root_it_runs_below_a_closed_folder_without_opening_it(made) -> None:
-    """The account of PostgreSQL works in a folder that it cannot reach by its path; no parent's mode changes."""
+    """The account of PostgreSQL works in a folder it cannot reach by path; no parent's mode changes."""
     closed = made.parent / "closed"
     closed.mkdir(mode=0o700)
     subprocess.run(["cp", "-a", made, closed / "data"], check=True)
@@ -210,18 +211,20 @@ def test_as_root_it_runs_below_a_closed_folder_without_opening_it(made) -> None:
 def test_it_ends_when_its_supervisor_is_killed(data_dir) -> None:
     """Kill -9 of the parent leaves no server behind (Linux)."""
     code = (
-        "import sys, time; from pathlib import Path\n"
+        "import time; from pathlib import Path\n"
         "from error_manager.runtime.data_folder import service_account\n"
-        "from error_manager.storage.postgres.cluster import ClusterOptions, open_cluster\n"
+        "from error_manager.storage.postgres.cluster import open_cluster\n"
         "from error_manager.storage.postgres.embedded import EmbeddedPostgres\n"
-        f"server = EmbeddedPostgres(open_cluster(Path({str(data_dir)!r}), service_account()), ClusterOptions())\n"
+        "from error_manager.storage.postgres.server_config import ClusterOptions\n"
+        f"cluster = open_cluster(Path({str(data_dir)!r}), service_account())\n"
+        "server = EmbeddedPostgres(cluster, ClusterOptions())\n"
         "server.start(print); print(server.pid, flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.kill()
-    gone, alive = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=8)
+    _, alive = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=8)
     assert alive == []
 
 

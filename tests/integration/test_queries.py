@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from tests.contract.query_store_contract import QueryStoreContract, chunks, errors
+from tests.integration.conftest import _fresh
 
 from error_manager.storage.base import Cursor, StoreBatch
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.queries import PostgresQueries
-from tests.contract.query_store_contract import QueryStoreContract, chunks, errors
-from tests.integration.conftest import _fresh
 
 
 async def fill(database) -> None:

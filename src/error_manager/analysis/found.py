@@ -1,4 +1,4 @@
-"""Counts what belongs together while it is read: the rows of an offline analysis (seed box: Pattern Analyzer)."""
+"""Counts what belongs together while it is read, for the offline analysis (seed box: Pattern Analyzer)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAMPLE_CHARS = 2_000
 
 @dataclass(slots=True, kw_only=True)
 class FoundPattern:
-    """One pattern: how often, first and last time as written in the input, the worst severity, and one sample."""
+    """One pattern: how often, first and last time as written in the input, worst severity, one sample."""
 
     id: str
     text: str
@@ -22,6 +22,20 @@ class FoundPattern:
     last: str = ""
     severity: Severity | None = None
     sample: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupedError:
+    """What the analysis needs of one decoded error; ``why`` are the parts of its fingerprint."""
+
+    id: str
+    group: str
+    title: str
+    where: str
+    why: tuple[str, ...]
+    time: str
+    severity: Severity
+    sample: str
 
 
 class FoundPatterns:

@@ -1,4 +1,4 @@
-"""Splits a line of a log file into time, level, source and message (seed box: Pattern Analyzer, file input)."""
+"""Splits a line of a log file into time, level, source and message (seed box: Pattern Analyzer)."""
 
 from __future__ import annotations
 
@@ -10,47 +10,52 @@ from typing import Final
 
 from error_manager.core.types import Severity
 
+_CLOCK: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
 _TIME: Final = (
-    r"(?P<time>[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ,][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?: ?Z| ?[+-][0-9]{2}:?[0-9]{2})?"
-    r"|[0-9]{2}/[0-9]{2}/[0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
+    rf"(?P<time>[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}[T ,]{_CLOCK}(?: ?Z| ?[+-][0-9]{{2}}:?[0-9]{{2}})?"
+    rf"|[0-9]{{2}}/[0-9]{{2}}/[0-9]{{2,4}} {_CLOCK}"
     r"|[0-9]{6} [0-9]{6}"
-    r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} {1,2}[0-9]{1,2} (?:[0-9]{4} )?[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [0-9]{4})?"
-    r"|[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}(?: [+-][0-9]{4})?)"
+    rf"|(?:[A-Z][a-z]{{2}} )?[A-Z][a-z]{{2}} {{1,2}}[0-9]{{1,2}} (?:[0-9]{{4}} )?{_CLOCK}(?: [0-9]{{4}})?"
+    rf"|[0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:{_CLOCK}(?: [+-][0-9]{{4}})?)"
 )
 _LEVEL: Final = (
-    r"(?P<level>TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|EMERG|ALERT|PANIC"
-    r"|trace|debug|info|notice|warn|warning|error|err|crit|critical|fatal|emerg|alert|panic|Info|Warning|Error|Debug|Critical)"
+    r"(?P<level>(?i:trace|debug|information|info|notice|warning|warn|error|err|severe|critical|crit|fatal|emerg"
+    r"|alert|panic))"
 )
-_FORMATS: Final = tuple(
-    re.compile(form)
-    for form in (
-        # Go's klog: E1123 10:00:00.000000  12 file.go:34] message
-        r"^(?P<level>[IWEF])(?P<time>[0-9]{4} [0-9:.]{8,15}) +[0-9]+ (?P<source>[\w./-]+):[0-9]+\] (?P<message>.*)$",
-        # time [level] [thread] source: message, in the orders of log4j, logback, Python, nginx, Apache and others
-        rf"^\[?{_TIME}\]?[ ,]*(?:[|-] )?(?:[0-9]+ )?(?:\[[^\]]{{0,80}}\] )??[\[(]?(?:[\w-]+:)?{_LEVEL}[\])]?:? *(?:[|-] )?"
-        r"(?:\[[^\]]{0,120}\] ?|\([^)]{0,120}\) ?|[0-9]+#[0-9]+: |--- )*"
-        r"(?:(?P<source>[\w$./<>-]{2,120}(?:\[[0-9]+\])?)(?: *:| -| \|)? (?<=[:\-|] ))?(?:- )?(?P<message>.*)$",
-        # syslog: time host process[pid]: message
-        rf"^(?:<[0-9]{{1,3}}>)?{_TIME} [\w.:-]+ (?P<source>[\w./() -]{{1,60}})(?:\[[0-9]+\])?: (?P<message>.*)$",
-        # Python's basicConfig: LEVEL:logger:message
-        rf"^{_LEVEL}:(?P<source>[\w.]+):(?P<message>.*)$",
-        # [level] message, level: message
-        rf"^[\[(]?{_LEVEL}[\])]?(?::| -)? +(?P<message>.*)$",
-        # time message
-        rf"^\[?{_TIME}\]?:? +(?:- )?(?P<message>.*)$",
-    )
+_BRACKETS: Final = r"(?:\[[^\]]{0,120}\] ?|\([^)]{0,120}\) ?|[0-9]+#[0-9]+: |--- )*"
+_SOURCE: Final = r"(?:(?P<source>[\w$./<>-]{2,120}(?:\[[0-9]+\])?)(?: *:| -| \|)? (?<=[:\-|] ))?"
+_KLOG: Final = (  # Go's klog: E1123 10:00:00.000000  12 file.go:34] message
+    r"^(?P<level>[IWEF])(?P<time>[0-9]{4} [0-9:.]{8,15}) +[0-9]+ (?P<source>[\w./-]+):[0-9]+\] "
+    r"(?P<message>.*)$"
+)
+_TIME_LEVEL: Final = (  # time [level] [thread] source: message
+    rf"^\[?{_TIME}\]?[ ,]*(?:[|-] )?(?:[0-9]+ )?(?:\[[^\]]{{0,80}}\] )??"
+    rf"[\[(]?(?:[\w-]+:)?\b{_LEVEL}\b[\])]?:? *(?:[|-] )?{_BRACKETS}{_SOURCE}(?:- )?(?P<message>.*)$"
+)
+_SYSLOG: Final = (
+    rf"^(?:<[0-9]{{1,3}}>)?{_TIME} [\w.:-]+ (?P<source>[\w./() -]{{1,60}})(?:\[[0-9]+\])?: (?P<message>.*)$"
+)
+_FORMATS: Final = (
+    re.compile(_KLOG),
+    re.compile(_TIME_LEVEL),
+    re.compile(_SYSLOG),
+    re.compile(rf"^{_LEVEL}:(?P<source>[\w.]+):(?P<message>.*)$"),  # Python's basicConfig
+    re.compile(rf"^[\[(]?{_LEVEL}[\])]?(?::| -)? +(?P<message>.*)$"),
+    re.compile(rf"^\[?{_TIME}\]?:? +(?:- )?(?P<message>.*)$"),
 )
 _SEVERITIES: Final = {
     "trace": Severity.DEBUG, "debug": Severity.DEBUG, "d": Severity.DEBUG, "info": Severity.INFO,
     "information": Severity.INFO, "notice": Severity.INFO, "i": Severity.INFO, "warn": Severity.WARNING,
     "warning": Severity.WARNING, "w": Severity.WARNING, "error": Severity.ERROR, "err": Severity.ERROR,
-    "severe": Severity.ERROR, "e": Severity.ERROR, "critical": Severity.CRITICAL, "crit": Severity.CRITICAL,
-    "alert": Severity.CRITICAL, "f": Severity.FATAL, "fatal": Severity.FATAL, "emerg": Severity.FATAL,
-    "panic": Severity.FATAL,
+    "severe": Severity.ERROR, "e": Severity.ERROR, "critical": Severity.CRITICAL,
+    "crit": Severity.CRITICAL, "alert": Severity.CRITICAL, "f": Severity.FATAL, "fatal": Severity.FATAL,
+    "emerg": Severity.FATAL, "panic": Severity.FATAL,
 }  # fmt: skip
 _CONTINUED: Final = re.compile(
-    r"^(?:\s+\S|Traceback \(most recent call last\)|Caused by: |\.\.\. [0-9]+ (?:more|common)|\}|During handling of)"
+    r"^(?:\s+\S|Traceback \(most recent call last\)|Caused by: |\.\.\. [0-9]+ (?:more|common)|\}"
+    r"|During handling of)"
 )
+_EXCEPTION: Final = re.compile(r"^[\w.$]{1,200}(?:Error|Exception|Warning|Interrupt)(?:: |$)")
 _MESSAGE_KEYS: Final = ("message", "msg", "@message", "event", "text", "error")
 _LEVEL_KEYS: Final = ("level", "severity", "levelname", "log.level", "lvl")
 _TIME_KEYS: Final = ("timestamp", "time", "@timestamp", "ts", "asctime", "date")
@@ -67,9 +72,12 @@ class LogLine:
     severity: Severity | None = None
 
 
-def is_continuation(line: str) -> bool:
-    """Return whether a line belongs to the record before it: indented text, the frames of a trace."""
-    return _CONTINUED.match(line) is not None
+def is_continuation(line: str, *, has_times: bool) -> bool:
+    """Return whether a line belongs to the record before it: indented text, the frames and end of a trace.
+
+    ``has_times``: that record began with a time, so that the type of an exception begins no record.
+    """
+    return _CONTINUED.match(line) is not None or (has_times and _EXCEPTION.match(line) is not None)
 
 
 def split_line(line: str) -> LogLine:

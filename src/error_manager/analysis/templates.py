@@ -1,8 +1,9 @@
 """Finds the templates of log messages as they arrive (seed box: Pattern Analyzer, message patterns).
 
-Ordered typed masks first: one pass over the text replaces what is a value by its form. Most messages are then
-equal to one seen before. The rest is compared within buckets of equal token count and first token: two messages
-merge when they agree in most tokens and differ in none that is a plain word. A message keeps the id it got.
+Ordered typed masks first: one pass over the text replaces what is a value by its form. Most messages are
+then equal to one seen before. The rest is compared within buckets of equal token count and first token: two
+messages merge when they agree in most tokens and differ in none that is a plain word. A message keeps the
+id it got.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class TemplateMiner:
 
 
 def mask_values(message: str) -> str:
-    """Return the message with single spaces and each value as ``<*>``; punctuation and scheme of URLs stay."""
+    """Return the message with single spaces and ``<*>`` for values; punctuation and schemes of URLs stay."""
     text = _SPACES.sub(" ", message[:_LONG_CHARS]).strip()
     text = _VALUE.sub(_wildcard, text)
     if _HAS_NAMED.search(text):

@@ -14,19 +14,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final, TextIO
 
-from error_manager.analysis.found import FoundPattern, FoundPatterns
+from error_manager.analysis.found import FoundPattern, FoundPatterns, GroupedError
 from error_manager.analysis.log_line import is_continuation, split_line
 from error_manager.analysis.templates import Template, TemplateMiner
 from error_manager.core.errors import ConfigurationError, MissingExtraError
+from error_manager.core.text_mask import mask_sensitive
 from error_manager.reporting.analyze import to_csv, to_html, to_json
 
 _TOP: Final = 40
-_EVENT_KEYS: Final = frozenset({"exception", "exceptions", "event_id", "logentry", "sentry.interfaces.Exception"})
+_EVENT_KEYS: Final = frozenset(
+    {"exception", "exceptions", "event_id", "logentry", "sentry.interfaces.Exception"}
+)
 _ENDINGS: Final = (".log", ".txt", ".out", ".err", ".jsonl", ".ndjson", ".json", ".gz")
 _PROGRESS_S: Final = 0.2
 _DECODER: Final = "error_manager.cli.analyze_events"
@@ -34,31 +36,28 @@ _LINE_COLUMNS: Final = ("LineId", "EventId", "EventTemplate")
 _EVENT_COLUMNS: Final = ("id", "group")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grouped:
-    """What the analysis needs of one decoded error."""
-
-    id: str
-    group: str
-    title: str
-    where: str
-    why: tuple[str, ...]
-    time: str
-    severity: str
-    sample: str
-
-
-Group = Callable[[str, int], Grouped | None]
+Group = Callable[[str, int], GroupedError | None]
 """Takes a line of JSONL and its number; None when it holds no error."""
+Write = Callable[[list[object]], object]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders; .gz is read; - is standard input")
-    parser.add_argument("--input", choices=("auto", "lines", "events"), default="auto", help="what the files hold")
-    parser.add_argument("--assignments", type=Path, metavar="FILE.csv", help="write the pattern of each line or error")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write patterns.json, patterns.csv, report.html")
-    parser.add_argument("--top", type=int, default=_TOP, metavar="N", help=f"patterns to show (default {_TOP})")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files or folders; .gz is read; - is standard input"
+    )
+    parser.add_argument(
+        "--input", choices=("auto", "lines", "events"), default="auto", help="what the files hold"
+    )
+    parser.add_argument(
+        "--assignments", type=Path, metavar="FILE.csv", help="write the pattern of each line or error"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write patterns.json, patterns.csv, report.html"
+    )
+    parser.add_argument(
+        "--top", type=int, default=_TOP, metavar="N", help=f"patterns to show (default {_TOP})"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,13 +69,16 @@ def run(args: argparse.Namespace) -> int:
         lines = _lines(paths)
         found = _events(lines, writer) if kind == "events" else _messages(lines, writer)
     ranked = found.ranked()
+    for pattern in ranked:  # what is shown and written is masked, as in the server
+        pattern.text = mask_sensitive(pattern.text)
+        pattern.sample = mask_sensitive(pattern.sample)
     _print_table(ranked[: max(0, args.top)], found.total, len(ranked))
     if args.report is not None:
         _write_report(args.report, ranked, found.total, ", ".join(args.paths))
     return 0
 
 
-# --- reading -----------------------------------------------------------------------------------------------------
+# --- reading -------------------------------------------------------------------------------------
 
 
 def _files(names: list[str]) -> list[Path | None]:
@@ -162,29 +164,33 @@ class _Progress:
             self._shown = now
             share = min(1.0, self._done / self._total)
             filled = int(share * 30)
-            print(f"\r  [{'#' * filled}{'.' * (30 - filled)}] {share:4.0%}", end="", file=sys.stderr, flush=True)
+            print(
+                f"\r  [{'#' * filled}{'.' * (30 - filled)}] {share:4.0%}", end="", file=sys.stderr, flush=True
+            )
 
     def close(self) -> None:
         if self._is_on:
             print("\r" + " " * 42 + "\r", end="", file=sys.stderr, flush=True)
 
 
-# --- finding -----------------------------------------------------------------------------------------------------
+# --- finding -------------------------------------------------------------------------------------
 
 
-def _messages(lines: Iterator[str], write: Callable[[list[object]], object]) -> FoundPatterns:
+def _messages(lines: Iterator[str], write: Write) -> FoundPatterns:
     """Return the templates of log lines; frames of a trace belong to the line above them."""
     miner, found = TemplateMiner(), FoundPatterns()
     current: Template | None = None
     pattern: FoundPattern | None = None
+    has_times = False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        if current is not None and pattern is not None and is_continuation(line):
+        if current is not None and pattern is not None and is_continuation(line, has_times=has_times):
             if pattern.count == 1:
                 pattern.sample = f"{pattern.sample}\n{line}"[:2_000]
         else:
             parts = split_line(line)
+            has_times = parts.time != ""
             current = miner.add(parts.message)
             pattern = found.add(
                 f"E{current.id}",
@@ -198,9 +204,9 @@ def _messages(lines: Iterator[str], write: Callable[[list[object]], object]) -> 
     return found
 
 
-def _events(lines: Iterator[str], write: Callable[[list[object]], object]) -> FoundPatterns:
+def _events(lines: Iterator[str], write: Write) -> FoundPatterns:
     """Return the groups of errors in JSONL, by the same fingerprint as the server's."""
-    group, severity_of = _event_grouper()
+    group = _event_grouper()
     found = FoundPatterns()
     for number, line in enumerate(lines, start=1):
         if not line.strip() or (grouped := group(line, number)) is None:
@@ -210,9 +216,81 @@ def _events(lines: Iterator[str], write: Callable[[list[object]], object]) -> Fo
             text=grouped.title,
             sample=grouped.sample,
             time=grouped.time,
-            severity=severity_of(grouped.severity),
+            severity=grouped.severity,
             where=grouped.where,
             why=grouped.why,
         )
         write([grouped.id, grouped.group])
     return found
+
+
+def _event_grouper() -> Group:
+    """Return what decodes and groups one error.
+
+    Raises:
+        MissingExtraError: the extra ``server`` is not installed.
+    """
+    try:
+        # Loaded by name, as commands are: log lines are analyzed without msgspec.
+        group: Group = import_module(_DECODER).group_line
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "error_manager"}:
+            raise
+        raise MissingExtraError("analyze", package=package, extra="server") from error
+    return group
+
+
+# --- telling -------------------------------------------------------------------------------------
+
+
+def _writer(stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> Write:
+    """Return what writes one row of assignments, or what drops it when no file was named."""
+    if path is None:
+        return lambda _: None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = csv.writer(
+        stack.enter_context(path.open("w", encoding="utf-8", newline="")), lineterminator="\n"
+    )
+    writer.writerow(columns)
+    return writer.writerow
+
+
+def _write_report(folder: Path, patterns: list[FoundPattern], total: int, source: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "patterns.json").write_text(to_json(patterns, total, source=source), encoding="utf-8")
+    (folder / "patterns.csv").write_text(to_csv(patterns, total), encoding="utf-8")
+    (folder / "report.html").write_text(to_html(patterns, total, source=source), encoding="utf-8")
+    print(f"\nReport: {folder / 'report.html'} (also patterns.json and patterns.csv)")
+
+
+def _print_table(patterns: list[FoundPattern], total: int, known: int) -> None:
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size((140, 24)).columns if is_terminal else 200
+    times = max((len(pattern.first) for pattern in patterns), default=0)
+    print(
+        f"{total:,} errors, {known:,} patterns"
+        + (f"; the {len(patterns)} most frequent:" if patterns else "")
+    )
+    if not patterns:
+        return
+    head = f"{'count':>9} {'share':>6} {'severity':8} {'first seen':{times}}  pattern"
+    print(f"\n{_styled(head, '1', is_on=is_terminal)}")
+    for pattern in patterns:
+        severity = pattern.severity.value if pattern.severity else ""
+        start = f"{pattern.count:>9,} {pattern.count / total:>6.1%} {severity:8} {pattern.first:{times}}  "
+        text = _printable(
+            pattern.text if not pattern.where or not pattern.why else f"{pattern.text}  {pattern.where}"
+        )
+        room = max(20, width - len(start))
+        text = text if len(text) <= room else f"{text[: room - 1]}…"
+        print(start + text.replace("<*>", _styled("<*>", "33", is_on=is_terminal)))
+
+
+def _printable(text: str) -> str:
+    """Return the text without what a terminal would obey: control characters and reversed writing."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _styled(text: str, code: str, *, is_on: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if is_on else text

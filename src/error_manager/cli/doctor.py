@@ -9,7 +9,11 @@ from typing import Final
 from error_manager.cli.options import add_settings_options, settings_of
 from error_manager.runtime.diagnosis import Verdict, diagnose
 
-_SIGNS: Final = {Verdict.GOOD: ("✓", "ok"), Verdict.WARNING: ("!", "warning"), Verdict.BAD: ("✗", "wrong")}
+_SIGNS: Final = {
+    Verdict.GOOD: ("✓", "ok"),
+    Verdict.WARNING: ("!", "warning"),
+    Verdict.BAD: ("✗", "wrong"),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -100,6 +100,12 @@ COMMANDS: Final = (
         is_internal=True,
     ),
     Command(
+        name="set-up",
+        summary="make the schema, the first person, project and keys; `up` does it",
+        module="error_manager.cli.set_up",
+        is_internal=True,
+    ),
+    Command(
         name="migrate",
         summary="bring the database's schema up to this version",
         module="error_manager.cli.migrate",

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from error_manager.cli.options import add_settings_options, settings_of
 from error_manager.monitoring.dashboard import HostFacts
+from error_manager.runtime.connection_file import read_connection
 from error_manager.runtime.data_folder import holder_of
 from error_manager.runtime.host import host_facts
 from error_manager.runtime.settings import Settings
-from error_manager.runtime.setup import read_connection
 
 _TIMEOUT_S: Final = 5.0
 _MIB: Final = 1024 * 1024
@@ -68,15 +68,16 @@ def _ask(settings: Settings) -> tuple[dict[str, Any] | None, str]:
 def _lines(
     settings: Settings, pid: int | None, host: HostFacts, answer: Mapping[str, Any] | None, reason: str
 ) -> Iterator[str]:
-    yield f"Error Manager on {settings.data_dir}: {f'runs (pid {pid})' if pid is not None else 'does not run'}"
+    state = "does not run" if pid is None else f"runs (pid {pid})"
+    yield f"Error Manager on {settings.data_dir}: {state}"
     if reason:
         yield reason
     yield from _memory_lines(host)
     if host.disks:
         yield ""
-        yield f"{'Disk':<12}{'used':>12}{'free':>12}"
+        yield f"{'Disk':<12}{'used':>16}{'free':>16}"
         for disk in host.disks:
-            yield f"{disk.name:<12}{_mib(disk.used_bytes):>12}{_mib(disk.free_bytes):>12}"
+            yield f"{disk.name:<12}{_mib(disk.used_bytes):>16}{_mib(disk.free_bytes):>16}"
     if answer is not None:
         yield from _ledger_lines(answer)
 
@@ -104,13 +105,14 @@ def _ledger_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     outcomes = ", ".join(f"{name} {count:,}" for name, count in ledger["outcomes"].items() if count)
     yield f"Errors received {ledger['received']:,}, waiting {ledger['waiting']:,}: {outcomes or 'none yet'}"
     if ledger.get("unexplained"):
-        yield f"UNEXPLAINED: {ledger['unexplained']:,} items have no outcome. This is a fault of Error Manager; report it."
+        yield f"UNEXPLAINED: {ledger['unexplained']:,} items have no outcome. Please report this fault."
     for slot in answer.get("slots", ()):
         yield f"Inbox slot {slot['slot']}: {slot['waiting']:,} waiting"
     database = answer.get("database")
     if database is not None:
         yield (
-            f"Database {database['version']}: {database['errors']:,} errors in {database['patterns']:,} patterns, "
+            f"Database {database['version']}: {database['errors']:,} errors, "
+            f"{database['patterns']:,} patterns, "
             f"{_mib(database['size_bytes'])}, {database['dead_letters']:,} dead letters"
         )
 

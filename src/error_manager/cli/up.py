@@ -19,10 +19,12 @@ from error_manager.core.version import VERSION
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
 from error_manager.runtime.network import refuse_taken_port
 from error_manager.runtime.process import EXIT_REFUSED
+from error_manager.runtime.program import program
 from error_manager.runtime.settings import Settings, is_loopback, load_settings
-from error_manager.runtime.supervisor import SetUpFailedError, Supervisor, clear_orphans, program, run_set_up
-from error_manager.storage.postgres.cluster import ClusterOptions, open_cluster
+from error_manager.runtime.supervisor import SetUpFailedError, Supervisor, clear_orphans, run_set_up
+from error_manager.storage.postgres.cluster import open_cluster
 from error_manager.storage.postgres.embedded import EmbeddedPostgres
+from error_manager.storage.postgres.server_config import ClusterOptions
 
 _STEP_COLUMN: Final = 52
 
@@ -138,11 +140,11 @@ class Terminal:
         connection = ready["connection"]
         url, key = connection["url"], connection["ingest_key"]
         self.say(
-            f"{self._green(self._done)} {'Ready':<{_STEP_COLUMN}}{time.monotonic() - self._began:6.1f} s in all"
+            f"{self._green(self._done)} {'Ready':<{_STEP_COLUMN}}{time.monotonic() - self._began:6.1f} s"
         )
         if not is_loopback(settings.server.host) and settings.server.tls_cert is None:
             self.say(
-                f"\n  Warning: {settings.server.host} can be reached by others, and without TLS they can read along.\n"
+                f"\n  Warning: {settings.server.host} can be reached by others; they can read along.\n"
                 "  Set server.tls_cert and server.tls_key, or put a proxy with TLS in front."
             )
         self.say(

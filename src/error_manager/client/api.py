@@ -85,7 +85,7 @@ def init(
     It never raises: with a DSN that cannot be used it says so on stderr and reports nothing.
 
     Args:
-        dsn: ``http[s]://KEY@host[:port][/prefix]/PROJECT``; None reads ``ERROR_MANAGER_DSN``; "" switches off.
+        dsn: ``http[s]://KEY@host[:port][/prefix]/PROJECT``; None reads ``ERROR_MANAGER_DSN``; "" is off.
         release: version of the application; None reads ``ERROR_MANAGER_RELEASE``.
         environment: "production", "staging", ...; None reads ``ERROR_MANAGER_ENVIRONMENT``.
         service: which part of the system this is.
@@ -93,12 +93,12 @@ def init(
         with_locals: whether frames carry bounded copies of their locals.
         with_source: whether frames carry the lines of source around them.
         hooks: which of "excepthook", "threading", "logging", "asyncio" to install.
-        fold_window_s: the same error within so many seconds is sent once at once, and once with the exact count
+        fold_window_s: the same error within so many seconds is sent once at once, and once with the count
             of the others; 0 sends each by itself.
         max_queue: errors that may wait for the background thread; further ones are dropped and counted.
         timeout_s: longest wait for an answer of the server.
         shutdown_timeout_s: longest wait at the end of the process for what is not yet sent.
-        before_send: is given each error before it is masked; returns it, a changed one, or None to keep it back.
+        before_send: is given each error before it is masked; returns it, a changed one, or None to drop it.
         on_internal_error: is told of failures inside the client; what it raises reaches the application.
         transport: replaces the way to the server (tests).
 
@@ -139,7 +139,7 @@ def capture_exception(exc: BaseException | None = None) -> str:
         exc: the exception.
 
     Returns:
-        The id of its error (32 hexadecimal digits), or of the one it was folded into; "" when nothing was taken.
+        The id of its error (32 hexadecimal digits), or of the one it was folded into; "" when none was taken.
     """
     client = _state.client
     return client.capture_exception(exc) if client is not None else ""
@@ -199,7 +199,7 @@ def watch_loop(loop: Loop) -> None:
 
 
 class LoggingHandler(_LoggingHandler):
-    """Handler that reports records of level ERROR and above, for use with ``init(hooks=[...])`` without logging."""
+    """Handler that reports records of level ERROR and above, where ``hooks`` leaves out logging."""
 
     def __init__(self, level: int = logging.ERROR) -> None:
         super().__init__(current_client, level)

@@ -18,14 +18,16 @@ from error_manager.core.limits import (
     MAX_EXCEPTIONS,
     MAX_LABEL_CHARS,
     MAX_MESSAGE_CHARS,
+    MAX_NAME_CHARS,
     MAX_TAGS,
     MAX_TEXT_CHARS,
     cut_text,
 )
 from error_manager.core.logger import severity_of_name
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, FieldNote, Request, Severity, User
+from error_manager.core.validator import validate
 from error_manager.core.version import VERSION
-from error_manager.core.wrapper import ReadLines, cut_locals, expand, expand_frames
+from error_manager.core.wrapper import ReadLines, cut_locals, expand
 
 Mask = Callable[[ErrorEvent], ErrorEvent]
 
@@ -45,15 +47,17 @@ class EventBuilder:
         self._read_lines = read_lines
         self._environment_contexts = _environment_contexts()
 
-    def build(self, captured: Captured) -> bytes | None:
-        """Return one line of JSON, or None when ``before_send`` kept the error back."""
+    def build(self, captured: Captured) -> bytes | str:
+        """Return one line of JSON, or the reason why the error is not sent."""
         event = self._enrich(self._wrap(captured), captured)
         if self._settings.before_send is not None:
             kept = self._settings.before_send(event)
             if kept is None:
-                return None
+                return "before_send"
             event = kept
         event = _cut(self._mask_all_but_identity(event))
+        if validate(event):
+            return "invalid"
         return json.dumps(event_to_json(event), separators=(",", ":"), default=_safe_repr).encode("ascii")
 
     def _wrap(self, captured: Captured) -> ErrorEvent:
@@ -78,10 +82,9 @@ class EventBuilder:
         return ErrorEvent(
             event_id=EventId(captured.event_id),
             timestamp=datetime.fromtimestamp(captured.timestamp_s, UTC),
-            message=message or "(empty message)",
+            message=message if message.strip() else "(empty message)",
             severity=captured.severity,
             exceptions=exceptions,
-            frames=expand_frames(captured.stack, read_lines=self._read_lines),
             template=captured.template,
             logger=captured.logger,
             occurrences=captured.occurrences,
@@ -150,6 +153,13 @@ def _cut(event: ErrorEvent) -> ErrorEvent:
         event,
         message=cut_text(event.message, MAX_MESSAGE_CHARS),
         template=cut_text(event.template, MAX_MESSAGE_CHARS),
+        manager_context=cut_text(event.manager_context, MAX_TEXT_CHARS),
+        module=cut_text(event.module, MAX_NAME_CHARS),
+        error_code=cut_text(event.error_code, MAX_NAME_CHARS),
+        transaction=cut_text(event.transaction, MAX_NAME_CHARS),
+        logger=cut_text(event.logger, MAX_LABEL_CHARS),
+        service=cut_text(event.service, MAX_LABEL_CHARS),
+        server_name=cut_text(event.server_name, MAX_LABEL_CHARS),
         exceptions=cut_locals(exceptions, max_chars=MAX_LOCAL_CHARS),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from error_manager.core.frozen import Budget, freeze
-from error_manager.core.snapshot import FrameSnapshot, Snapshot
+from error_manager.core.snapshot import Snapshot
 from error_manager.core.types import Severity
 
 _CONTEXT_NODES: Final = 300
@@ -31,7 +31,6 @@ class Captured:
         "occurrences",
         "severity",
         "snapshot",
-        "stack",
         "template",
         "thread_id",
         "thread_name",
@@ -45,7 +44,6 @@ class Captured:
         timestamp_s: float,
         context: Mapping[str, object],
         snapshot: Snapshot | None = None,
-        stack: tuple[FrameSnapshot, ...] = (),
         message: str = "",
         template: str = "",
         logger: str = "",
@@ -59,7 +57,6 @@ class Captured:
         self.first_timestamp_s = timestamp_s
         self.context = context
         self.snapshot = snapshot
-        self.stack = stack
         self.message = message
         self.template = template
         self.logger = logger

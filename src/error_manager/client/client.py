@@ -58,7 +58,7 @@ class Client:
 
         Args:
             exc: the exception; None is the one being handled.
-            route: who reports it. One exception that comes by two routes is one error; by one route again, two.
+            route: who reports it. One exception by two routes is one error; by one route again, two.
             mechanism: what caught it, as it is shown.
             is_handled: False when it ended a thread, a request or the process.
             message: a text of its own, "" is type and value.

@@ -1,4 +1,4 @@
-"""Counts of what the client took, sent and dropped, in errors (a folded one counts each of its occurrences)."""
+"""Counts of what the client took, sent and dropped; a folded error counts each of its occurrences."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 class Stats:
     """What became of the errors of this process; ``captured == sent + waiting + sum(dropped.values())``.
 
-    ``folded`` counts those among them that were summed into another one. Reasons of ``dropped``: ``queue_full``,
-    ``rate_limited``, ``network``, ``server_error``, ``rejected`` (key or address wrong), ``invalid``,
-    ``too_large``, ``before_send``, ``shutdown``, ``reentrant``, ``internal``.
+    ``folded`` counts those among them that were summed into another one. Reasons of ``dropped``:
+    ``queue_full``, ``rate_limited``, ``network``, ``server_error``, ``rejected`` (key or address wrong),
+    ``invalid``, ``too_large``, ``before_send``, ``shutdown``, ``reentrant``, ``internal``.
     """
 
     captured: int

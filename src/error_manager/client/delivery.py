@@ -1,4 +1,4 @@
-"""Gets lines to the server, or says why not: retries, back-off, splitting. Used by the background thread alone."""
+"""Gets lines to the server, or says why not (background thread): retries, back-off, splitting."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Delivery:
         return answer, _reason_of(answer.status)
 
     def _pause_s(self, answer: Answer | None, attempt: int) -> float:
-        """Return the pause before the next try: what the server asked for and a little more, else back-off."""
+        """Return the pause before the next try: what the server asked for and a bit more, else back-off."""
         if answer is not None and answer.retry_after_s is not None:
             return answer.retry_after_s + self._jitter()
         return min(MAX_BACKOFF_S, self._backoff_s * 2.0 ** (attempt - 1)) * (0.5 + self._jitter())

@@ -18,8 +18,8 @@ from error_manager.client.transport import Transport
 
 MAX_BATCH: Final = 50
 MAX_BATCH_BYTES: Final = 512 * 1024
-Build = Callable[[Captured], bytes | None]
-"""Returns the encoded error, or None when it is not to be sent."""
+Build = Callable[[Captured], bytes | str]
+"""Returns the encoded error, or the reason why it is not sent."""
 
 
 def _random_share() -> float:
@@ -72,8 +72,8 @@ class Dispatcher:
         """Count one error and fold it when it can be.
 
         Returns:
-            (id, is_first): the id of the error it was summed into, "" when a snapshot is needed; and whether the
-            snapshot is to be put (the first of its window) or held (the one that stands for the rest).
+            (id, is_first): the id of the error it was summed into, "" when a snapshot is needed; and whether
+            the snapshot is to be put (the first of its window) or held (the one that stands for the rest).
         """
         with self._condition:
             self._counters.captured += 1
@@ -158,8 +158,12 @@ class Dispatcher:
 
     def _run(self) -> None:
         self._busy.is_inside = True
-        self._run_until_closed()
-        self._transport.forget()
+        try:
+            self._run_until_closed()
+        finally:
+            # Should the thread ever end by a failure, the next error starts another one.
+            self._transport.forget()
+            self._thread = None
 
     def _run_until_closed(self) -> None:
         while (batch := self._take()) is not None:
@@ -208,8 +212,8 @@ class Dispatcher:
             self._settle(Tally(0, Counter({"internal": captured.occurrences})))
             self._report(failure)
             return None
-        if body is None:
-            self._settle(Tally(0, Counter({"before_send": captured.occurrences})))
+        if isinstance(body, str):
+            self._settle(Tally(0, Counter({body: captured.occurrences})))
             return None
         return Line(body, captured.occurrences)
 

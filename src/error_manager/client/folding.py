@@ -1,4 +1,4 @@
-"""Folds a tight loop of errors: the first is sent at once, the others of a window as one with their exact count."""
+"""Folds a tight loop of errors: the first is sent at once, the others of a window as one with a count."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FoldingTable:
         return True
 
     def count(self, key: Hashable, timestamp_s: float) -> str:
-        """Count one more occurrence and return the id of the error it is summed into, "" when there is none yet."""
+        """Count one more occurrence and return the id of the error it is summed into, "" when none is."""
         window = self._windows.get(key)
         if window is None or window.pending is None:
             return ""

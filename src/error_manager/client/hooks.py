@@ -1,7 +1,7 @@
 """Reports what nobody caught, or what was logged: excepthook, threads, asyncio loops, ``logging``.
 
-Each hook calls what stood there before it. Where another library has put its own hook on top of ours, ours cannot
-be taken out again: it stays and does nothing more.
+Each hook calls what stood there before it. Where another library has put its own hook on top of ours, ours
+cannot be taken out again: it stays and does nothing more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from error_manager.client.log_records import GetClient, capture_record, is_own
 from error_manager.core.types import Severity
 
 ALL_HOOKS: Final = frozenset({"excepthook", "threading", "logging", "asyncio"})
-"""``asyncio``: the loop that runs while ``init`` is called; other loops log what they find (or ``watch_loop``)."""
+"""``asyncio``: the loop that runs during ``init``; other loops log what they find (or ``watch_loop``)."""
 
 
 class Loop(Protocol):
@@ -113,8 +113,8 @@ class Hooks:
         self._undo.append(undo)
 
     def _install_logging(self) -> None:
-        # A handler on the root logger would switch off logging.basicConfig(), be removed by dictConfig() and miss
-        # loggers that do not propagate; so the one method that all records go through is wrapped.
+        # A handler on the root logger would switch off logging.basicConfig(), be removed by dictConfig() and
+        # miss loggers that do not propagate; so the one method that all records go through is wrapped.
         before = logging.Logger.callHandlers
 
         def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:

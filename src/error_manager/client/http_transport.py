@@ -84,7 +84,7 @@ class HttpTransport:
 
 
 def parse_retry_after(text: str | None, *, now: datetime | None = None) -> float | None:
-    """Return the seconds to wait, in [0, ``MAX_RETRY_AFTER_S``], or None when the header is absent or unreadable.
+    """Return the seconds to wait, in [0, ``MAX_RETRY_AFTER_S``], None without a readable header.
 
     Source:
         RFC 9110, section 10.2.3: whole seconds or an HTTP date.

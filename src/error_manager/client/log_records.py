@@ -60,7 +60,7 @@ def _texts_of(record: logging.LogRecord) -> tuple[str, str]:
 
 
 class LoggingHandler(logging.Handler):
-    """Reports records of level ERROR and above; for loggers chosen by hand, with ``init(hooks=...)`` without logging."""
+    """Reports records of level ERROR and above, of the loggers it is added to."""
 
     def __init__(self, get_client: GetClient, level: int = logging.ERROR) -> None:
         super().__init__(level)

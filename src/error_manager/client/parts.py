@@ -1,8 +1,9 @@
 """Parts that only a process that reports errors needs, loaded by name when ``init`` is called.
 
-``import error_manager`` is paid by every program that has it in its imports, also by those that never call ``init``:
-without HTTP, TLS and the masking rules it takes a third less (bench/client.py, 2026-11). ``init`` loads them, not
-the background thread: a fork while a thread imports would leave the child with a lock nobody opens.
+``import error_manager`` is paid by every program that has it in its imports, also by those that never call
+``init``: without HTTP, TLS and the masking rules it takes a third less (bench/client.py, 2026-11). ``init``
+loads them, not the background thread: a fork while a thread imports would leave the child with a lock that
+nobody opens.
 """
 
 from __future__ import annotations

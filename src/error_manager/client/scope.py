@@ -26,7 +26,7 @@ def current_context() -> Mapping[str, object]:
 
 
 def merge(outer: Mapping[str, object], inner: Mapping[str, object]) -> dict[str, object]:
-    """Return both contexts as one: inner values win; ``user``, ``tags`` and ``contexts`` are joined key by key."""
+    """Return both as one: inner values win; ``user``, ``tags``, ``contexts`` are joined key by key."""
     merged = {**outer, **inner}
     for name in _MERGED & outer.keys() & inner.keys():
         below, above = outer[name], inner[name]
@@ -62,7 +62,7 @@ class Binding:
 
 
 class ContextAdder:
-    """Decorator and context manager of ``add_context``; may be entered many times, in many threads and tasks."""
+    """Decorator and context manager of ``add_context``, for any number of threads and tasks at once."""
 
     __slots__ = ("_added",)
 
@@ -124,12 +124,12 @@ def _reset(token: Token[Mapping[str, object]]) -> None:
 
 
 def bind(**context: object) -> Binding:
-    """Add context to every error of this thread or task from now on; with ``with``, until the end of the block.
+    """Add context to every error of this thread or task, with ``with`` until the end of the block.
 
     Args:
-        context: ``user`` (mapping: id, email, username, ip_address, more), ``tags`` (mapping), ``contexts`` (mapping
-            of mappings), ``transaction``, ``module``, ``error_code``, ``manager_context``, ``severity`` and
-            ``fingerprint`` go to the fields of their names; any other name becomes extra data.
+        context: ``user`` (mapping: id, email, username, ip_address, more), ``tags`` (mapping), ``contexts``
+            (mapping of mappings), ``transaction``, ``module``, ``error_code``, ``manager_context``,
+            ``severity`` and ``fingerprint`` go to the fields of their names; any other name becomes extra data.
     """
     return Binding(context)
 

@@ -97,7 +97,7 @@ def parse_dsn(text: str) -> Dsn:
 
 
 def read_label(argument: str | None, variable: str) -> str:
-    """Return the argument, else the variable ``ERROR_MANAGER_<variable>``, else "", cut to the length of a label."""
+    """Return the argument, else ``ERROR_MANAGER_<variable>``, else "", cut to the length of a label."""
     text = argument if argument is not None else os.environ.get(f"ERROR_MANAGER_{variable}", "")
     return cut_text(text, MAX_LABEL_CHARS)
 

@@ -1,4 +1,4 @@
-"""Where an error belongs: module, code, severity, template, title, place and group (seed box: Error Cataloger)."""
+"""Where an error belongs: module, code, severity, template, title and group (seed box: Error Cataloger)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ _ERRNO: Final = re.compile(r"^\[(Errno|WinError) (-?[0-9]{1,6})\]")
 _NODE_ERRNO: Final = re.compile(r"\b(E[A-Z]{3,15}|ERR_[A-Z_]{3,40})\b")
 _SQLSTATE: Final = re.compile(r"(?i)\bSQL ?STATE\b[ :=(\[]{0,3}['\"]?([0-9A-Z]{5})\b")
 _HTTP: Final = re.compile(
-    r"(?i)^(?:http(?:/[0-9.]+)?(?: error)?:? |request failed with status code |response status |status(?: code)?:? )?"
+    r"(?i)^(?:http(?:/[0-9.]+)?(?: error)?:? |request failed with status code |response status "
+    r"|status(?: code)?:? )?"
     r"([45][0-9]{2})\b(?: (?:client|server) error)?"
 )
 _HTTP_TYPES: Final = ("http", "response", "status", "axios", "request")
 _CODE_TAGS: Final = ("error_code", "error.code")
 _SQLSTATE_TAGS: Final = ("sqlstate", "errno")
 _ERRNO_NAMES: Final = {
-    1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 5: "EIO", 9: "EBADF", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES",
-    16: "EBUSY", 17: "EEXIST", 20: "ENOTDIR", 21: "EISDIR", 22: "EINVAL", 23: "ENFILE", 24: "EMFILE", 26: "ETXTBSY",
-    27: "EFBIG", 28: "ENOSPC", 29: "ESPIPE", 30: "EROFS", 32: "EPIPE", 36: "ENAMETOOLONG", 39: "ENOTEMPTY",
-    40: "ELOOP", 98: "EADDRINUSE", 99: "EADDRNOTAVAIL", 101: "ENETUNREACH", 103: "ECONNABORTED", 104: "ECONNRESET",
-    107: "ENOTCONN", 110: "ETIMEDOUT", 111: "ECONNREFUSED", 113: "EHOSTUNREACH", 122: "EDQUOT",
+    1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 5: "EIO", 9: "EBADF", 11: "EAGAIN", 12: "ENOMEM",
+    13: "EACCES", 16: "EBUSY", 17: "EEXIST", 20: "ENOTDIR", 21: "EISDIR", 22: "EINVAL", 23: "ENFILE",
+    24: "EMFILE", 26: "ETXTBSY", 27: "EFBIG", 28: "ENOSPC", 29: "ESPIPE", 30: "EROFS", 32: "EPIPE",
+    36: "ENAMETOOLONG", 39: "ENOTEMPTY", 40: "ELOOP", 98: "EADDRINUSE", 99: "EADDRNOTAVAIL",
+    101: "ENETUNREACH", 103: "ECONNABORTED", 104: "ECONNRESET", 107: "ENOTCONN", 110: "ETIMEDOUT",
+    111: "ECONNREFUSED", 113: "EHOSTUNREACH", 122: "EDQUOT",
 }  # fmt: skip
 """Numbers of Linux (errno(3)); those of other systems that differ stay numbers in the message."""
 
@@ -51,7 +53,7 @@ def catalog(event: ErrorEvent) -> CatalogEntry:
 
 
 def crashing_frame(event: ErrorEvent) -> Frame | None:
-    """Return the innermost frame of the application, of any frame when there is none, or None without a stack."""
+    """Return the innermost frame of the application, else the innermost frame, or None without a stack."""
     raised = event.raised
     frames = raised.frames if raised is not None and raised.frames else event.frames
     if not frames:
@@ -60,7 +62,7 @@ def crashing_frame(event: ErrorEvent) -> Frame | None:
 
 
 def cut_left(text: str, limit: int) -> str:
-    """Return the last ``limit`` characters, with a mark where the start is missing: the end of a name says most."""
+    """Return the last ``limit`` characters, marked where the start is missing: the end says most."""
     return text if len(text) <= limit else "…" + text[1 - limit :]
 
 

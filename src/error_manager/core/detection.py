@@ -37,19 +37,13 @@ Check = Callable[[str, Match], tuple[int, int] | None]
 """Returns the span of the text to mask, or None when the candidate is harmless."""
 
 
-def whole(text: str, match: Match) -> tuple[int, int]:
-    """Mask the whole match."""
-    del text
-    return match.start(), match.end()
-
-
 def first_group(text: str, match: Match) -> tuple[int, int]:
     """Mask the first group."""
     del text
     return match.start(1), match.end(1)
 
 
-# --- secrets ---------------------------------------------------------------------------------------------------
+# --- secrets -------------------------------------------------------------------------------------
 
 _LITERALS: Final = frozenset(
     [
@@ -90,6 +84,7 @@ _LITERALS: Final = frozenset(
 )
 
 
+_QUOTES: Final = frozenset({'"', "'", "`"})
 _PLACEHOLDERS: Final = ("${", "$(", "%(", "%s", "%d", "%r", "{", "<")
 
 
@@ -133,16 +128,31 @@ def _is_code(text: str, value: str, end: int) -> bool:
     return ("(" in value or "[" in value or len(parts) > 1) and parts[0].isidentifier() and parts[0].islower()
 
 
+def _inside_quotes(value: str) -> tuple[int, int] | None:
+    """Return where the text inside the quotes (escaped or not) starts and ends, None without quotes."""
+    head = len(value) - len(value.lstrip("\\"))
+    quote = value[head : head + 1]
+    if quote not in _QUOTES:
+        return None
+    tail = len(value)
+    if tail > head + 1 and value[-1] == quote:
+        tail -= 1
+        if head:
+            tail = len(value[:tail].rstrip("\\"))
+    return head + 1, max(head + 1, tail)
+
+
 def key_value(text: str, match: Match) -> tuple[int, int] | None:
     """Mask the value behind a sensitive name, unless it is code, a placeholder or prose."""
-    key = _key_before(text, match)
     value = match.group(3)
-    if not is_sensitive_key(key) or _is_placeholder(value):
-        return None
     start, end = match.start(3), match.end(3)
-    if value[0] in "\"'`":
-        inner = end - 1 if len(value) > 1 and value[-1] == value[0] else end
-        return start + 1, inner
+    inner = _inside_quotes(value)
+    if inner is not None:
+        start, end = start + inner[0], start + inner[1]
+    if not is_sensitive_key(_key_before(text, match)) or _is_placeholder(text[start:end]):
+        return None
+    if inner is not None:
+        return start, end
     separator = match.group(2)
     is_prose = ":" in separator or "=" not in separator
     if is_prose and value.isalpha() and (value.islower() or value.istitle()):
@@ -167,7 +177,8 @@ def header(text: str, match: Match) -> tuple[int, int] | None:
         return (match.start(2), match.end(2)) if "=" in value else None
     scheme, _, rest = value.partition(" ")
     is_credential = any(sign.isdigit() for sign in value) or (rest and scheme.lower() in _SCHEMES)
-    return (match.start(2), match.end(2)) if is_credential and not is_mask(rest) else None
+    start = match.end(2) - len(match.group(2).partition(" ")[2]) if rest else match.start(2)
+    return (start, match.end(2)) if is_credential and not is_mask(rest) else None
 
 
 def jwt(text: str, match: Match) -> tuple[int, int] | None:
@@ -195,7 +206,7 @@ def vendor(text: str, match: Match) -> tuple[int, int] | None:
     return None if before.isalnum() else (start, match.end())
 
 
-# --- personal data ---------------------------------------------------------------------------------------------
+# --- personal data -------------------------------------------------------------------------------
 
 _FILE_ENDINGS: Final = frozenset(
     [
@@ -268,19 +279,20 @@ _SERVICE_ACCOUNTS: Final = frozenset(
     ]
 )
 _IBAN_LENGTHS: Final = {
-    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29, "BY": 28,
-    "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18,
-    "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28, "HR": 21, "HU": 28, "IE": 22,
-    "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20, "LB": 28, "LC": 32, "LI": 21, "LT": 20,
-    "LU": 20, "LV": 21, "MC": 27, "MD": 24, "ME": 22, "MK": 19, "MR": 27, "MT": 31, "MU": 30, "NL": 18, "NO": 15,
-    "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24, "RS": 22, "SA": 24, "SC": 31, "SE": 24, "SI": 19,
-    "SK": 24, "SM": 27, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20,
+    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29,
+    "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "DO": 28, "EE": 20, "EG": 29,
+    "ES": 24, "FI": 18, "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28,
+    "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20,
+    "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MD": 24, "ME": 22, "MK": 19,
+    "MR": 27, "MT": 31, "MU": 30, "NL": 18, "NO": 15, "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29,
+    "RO": 24, "RS": 22, "SA": 24, "SC": 31, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TN": 24, "TR": 26,
+    "UA": 29, "VA": 22, "VG": 24, "XK": 20,
 }  # fmt: skip
 """Characters of an IBAN by country (SWIFT IBAN registry, release 99)."""
 
 
 def email(text: str, match: Match) -> tuple[int, int] | None:
-    """Mask an address whose last label is a plausible domain and no file ending, version or ``git@host:path``."""
+    """Mask an address whose last label is a plausible domain; no file, version or ``git@host:path``."""
     found = match.group(0)
     last = found.rpartition(".")[2]
     if found.startswith("git@") and text[match.end() : match.end() + 1] in {":", "/"}:
@@ -323,7 +335,7 @@ def card(text: str, match: Match) -> tuple[int, int] | None:
 
 
 def imei(text: str, match: Match) -> tuple[int, int] | None:
-    """Mask the 15 digits of a mobile device: a reporting body's prefix and a right check digit (3GPP TS 23.003)."""
+    """Mask the 15 digits of a mobile device: known prefix, right check digit (3GPP TS 23.003)."""
     digits = match.group(0)
     is_right = digits[:2] in {"01", "35", "86", "99"} and is_luhn(digits)
     return (
@@ -335,16 +347,14 @@ def imei(text: str, match: Match) -> tuple[int, int] | None:
 
 def iban(text: str, match: Match) -> tuple[int, int] | None:
     """Mask an account number of its country's length with remainder 1 modulo 97 (ISO 13616)."""
+    del text
     found = match.group(0)
     length = _IBAN_LENGTHS.get(found[:2].upper(), 0)
-    kept = ""
-    place = 0
-    for place, sign in enumerate(found, start=1):
-        if sign != " ":
-            kept += sign
-        if len(kept) == length:
-            break
-    if len(kept) != length or found[place : place + 1].isalnum():
+    kept, place = "", 0
+    while place < len(found) and len(kept) < length:
+        kept += found[place].strip()
+        place += 1
+    if not length or len(kept) != length or found[place : place + 1].isalnum():
         return None
     turned = (kept[4:] + kept[:4]).upper()
     number = int("".join(str(int(sign, 36)) for sign in turned))
@@ -357,7 +367,7 @@ def ipv4(text: str, match: Match) -> tuple[int, int] | None:
     parts = found.split(".")
     if any((len(part) > 1 and part[0] == "0") or int(part) > 255 for part in parts):
         return None
-    if parts[0] == "127" or found in {"0.0.0.0", "255.255.255.255"} or _is_inside_number(text, start, end):  # noqa: S104
+    if parts[0] in {"0", "127", "255"} or _is_inside_number(text, start, end):
         return None
     before = text[max(0, start - 12) : start].lower()
     if before.rstrip(" :=").endswith(_BEFORE_VERSION) or before.endswith(("==", ">=", "<=", "~=")):

@@ -1,13 +1,15 @@
 """What personal data and secrets look like: the detectors, as data (seed box: PII).
 
-Patterns keep to what ``re`` (with ``re.ASCII``) and RE2 understand alike: no look-around, no back-references, no
-long counted repetition. Each finds candidates in linear time; a check in plain Python (``detection``) decides.
-They stand in core because grouping must see the same text before and after masking (design D6).
+Patterns keep to what ``re`` (with ``re.ASCII``) and RE2 understand alike: no look-around, no back-
+references, no long counted repetition. Each finds candidates in linear time; a check in plain Python
+(``detection``) decides. They stand in core because grouping must see the same text before and after masking
+(design D6).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from error_manager.core.detection import (
@@ -38,8 +40,16 @@ from error_manager.core.detection import (
     ssn,
     user_path,
     vendor,
-    whole,
 )
+
+
+class Need(IntEnum):
+    """What a text must have before a detector is tried; each is looked for once per text."""
+
+    NOTHING = 0
+    DIGITS = 1
+    LONG_WORD = 2
+    ASSIGNMENT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,7 @@ class Detector:
     """One kind of sensitive text.
 
     The pattern is tried only when one of ``needles`` is in the text (in the lower-cased text when
-    ``is_lowered``), and when the text has a row of digits where ``needs_digits`` is set.
+    ``is_lowered``), and when the text has what the detector needs at all.
     """
 
     name: str
@@ -56,15 +66,17 @@ class Detector:
     check: Check
     needles: tuple[str, ...] = ()
     is_lowered: bool = False
-    needs_digits: bool = False
+    need: Need = Need.NOTHING
 
 
 _KEYWORDS: Final = (
-    r"pass|pwd|secret|token|api[ _.-]?key|access[ _-]?key|private[ _-]?key|auth|credential|cookie|session|sid|csrf|"
+    r"pass|pwd|secret|token|api[ _.-]?key|access[ _-]?key|private[ _-]?key|auth|credential|cookie|session|"
+    r"sid|csrf|"
     r"xsrf|otp|cvv|cvc|jwt|dsn|pin|ssn|signature|connection[ _-]?string|account[ _-]?key|shared[ _-]?key"
 )
 _KEYWORD_NEEDLES: Final = (
-    "pass", "pwd", "secret", "token", "key", "auth", "credential", "cookie", "session", "sid", "csrf", "xsrf", "otp",
+    "pass", "pwd", "secret", "token", "key", "auth", "credential", "cookie", "session", "sid", "csrf", "xsrf",
+    "otp",
     "cvv", "cvc", "jwt", "dsn", "pin", "ssn", "signature", "string",
 )  # fmt: skip
 _VALUE: Final = (
@@ -77,17 +89,17 @@ _LABEL: Final = r"[^ \t\r\n@<>()\[\]{},;:\"'=|\\/&?!.*#%$^+`~]{1,63}"
 SECRET_DETECTORS: Final = (
     Detector(
         name="pem",
-        pattern=(
-            r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z0-9 ]{0,20}-----(?:[^-]|-[^-])*"
-            r"(?:-----END [A-Z0-9 ]{0,50}-----)?"
-        ),
+        pattern=(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z0-9 ]{0,20}-----((?:[^-]|-[^-])+)"),
         mask=SECRET,
-        check=whole,
+        check=first_group,
         needles=("-----BEGIN",),
     ),
     Detector(
         name="jwt",
-        pattern=r"eyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*)?(?:\.[A-Za-z0-9_+/=-]*)?(?:\.[A-Za-z0-9_-]*)?(?:\.[A-Za-z0-9_-]*)?",
+        pattern=(
+            r"eyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*)?(?:\.[A-Za-z0-9_+/=-]*)?"
+            r"(?:\.[A-Za-z0-9_-]*)?(?:\.[A-Za-z0-9_-]*)?"
+        ),
         mask=SECRET,
         check=jwt,
         needles=("eyJ",),
@@ -96,22 +108,30 @@ SECRET_DETECTORS: Final = (
         name="vendor_key",
         pattern=(
             r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16,}"  # AWS
-            r"|gh[opusr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_.-]{10,}|gl[a-z]{2,6}-[A-Za-z0-9_-]{20,}"
-            r"|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}"  # Slack
+            r"|gh[opusr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_.-]{10,}"
+            r"|gl[a-z]{2,6}-[A-Za-z0-9_-]{20,}"
+            r"|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"  # Slack
             r"|[srp]k_(?:live|test|prod)_[A-Za-z0-9_]{8,}|whsec_[A-Za-z0-9_+/=-]{8,}"  # Stripe and its like
-            r"|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|GOCSPX-[A-Za-z0-9_-]{16,}"
-            r"|SG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|key-[0-9a-f]{32}|sq0[a-z]{3}-[A-Za-z0-9_-]{16,}"
+            r"|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}"
+            r"|GOCSPX-[A-Za-z0-9_-]{16,}"
+            r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|key-[0-9a-f]{32}|sq0[a-z]{3}-[A-Za-z0-9_-]{16,}"
             r"|EAAA[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{16,}|pypi-[A-Za-z0-9_-]{16,}|rubygems_[0-9a-f]{16,}"
             r"|hf_[A-Za-z0-9]{16,}|do[opr]_v1_[0-9a-f]{16,}|shp(?:at|ca|pa|ss)_[A-Za-z0-9]{16,}"
-            r"|dckr_pat_[A-Za-z0-9_-]{16,}|lin_api_[A-Za-z0-9]{16,}|hv[sbr]\.[A-Za-z0-9_-]{16,}|s\.[A-Za-z0-9]{24}\b"
+            r"|dckr_pat_[A-Za-z0-9_-]{16,}|lin_api_[A-Za-z0-9]{16,}|hv[sbr]\.[A-Za-z0-9_-]{16,}"
+            r"|s\.[A-Za-z0-9]{24}\b"
             r"|atlasv1\.[A-Za-z0-9_-]{16,}|figd_[A-Za-z0-9_-]{16,}|PMAK-[A-Za-z0-9-]{16,}|NRAK-[A-Z0-9]{16,}"
-            r"|glc_[A-Za-z0-9+/=]{16,}|glsa_[A-Za-z0-9_]{16,}|sntry[su]_[A-Za-z0-9_=+/-]{16,}|AGE-SECRET-KEY-1[A-Z0-9]{16,}"
-            r"|(?:SK|AC)[0-9a-f]{32}|dapi[0-9a-f]{32}|em_[a-z]{2,12}_[A-Za-z0-9_-]{16,}|[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}"
-            r"|hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{8,}|discord(?:app)?\.com/api/webhooks/[A-Za-z0-9/_-]{8,}"
-            r"|sl\.[A-Za-z0-9_-]{40,}|xkeysib-[0-9a-f]{16,}|re_[A-Za-z0-9]{8,}_[A-Za-z0-9]{8,}|secret_[A-Za-z0-9]{32,}"
+            r"|glc_[A-Za-z0-9+/=]{16,}|glsa_[A-Za-z0-9_]{16,}|sntry[su]_[A-Za-z0-9_=+/-]{16,}"
+            r"|AGE-SECRET-KEY-1[A-Z0-9]{16,}"
+            r"|(?:SK|AC)[0-9a-f]{32}|dapi[0-9a-f]{32}|em_[a-z]{2,12}_[A-Za-z0-9_-]{16,}"
+            r"|[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}"
+            r"|hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{8,}"
+            r"|discord(?:app)?\.com/api/webhooks/[A-Za-z0-9/_-]{8,}"
+            r"|sl\.[A-Za-z0-9_-]{40,}|xkeysib-[0-9a-f]{16,}|re_[A-Za-z0-9]{8,}_[A-Za-z0-9]{8,}"
+            r"|secret_[A-Za-z0-9]{32,}"
         ),
         mask=SECRET,
         check=vendor,
+        need=Need.LONG_WORD,
         needles=(
             "AKIA",
             "ASIA",
@@ -202,6 +222,7 @@ SECRET_DETECTORS: Final = (
         ),
         mask=SECRET,
         check=key_value,
+        need=Need.ASSIGNMENT,
         needles=_KEYWORD_NEEDLES,
         is_lowered=True,
     ),
@@ -228,21 +249,21 @@ PERSONAL_DETECTORS: Final = (
         pattern=r"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11,30}\b",
         mask=IBAN,
         check=iban,
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="imei",
         pattern=r"\b[0-9]{15}\b",
         mask=DEVICE,
         check=imei,
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="card",
         pattern=r"\b[0-9](?:[ -]?[0-9]){11,18}\b",
         mask=CARD,
         check=card,
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="mac",
@@ -250,15 +271,15 @@ PERSONAL_DETECTORS: Final = (
         mask=DEVICE,
         check=mac,
         needles=(":", "-"),
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="ipv6",
-        pattern=r"(?:[0-9A-Fa-f]{0,4}:){2,8}(?:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|[0-9A-Fa-f]{0,4})",
+        pattern=r"(?:[0-9A-Fa-f]{0,4}:){2,8}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4})",
         mask=IP,
         check=ipv6,
         needles=("::", ":"),
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="ipv4",
@@ -266,7 +287,7 @@ PERSONAL_DETECTORS: Final = (
         mask=IP,
         check=ipv4,
         needles=(".",),
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="ssn",
@@ -274,7 +295,7 @@ PERSONAL_DETECTORS: Final = (
         mask=SSN,
         check=ssn,
         needles=("-",),
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="phone",
@@ -285,11 +306,14 @@ PERSONAL_DETECTORS: Final = (
         mask=PHONE,
         check=phone,
         needles=("+", ")", "-", "."),
-        needs_digits=True,
+        need=Need.DIGITS,
     ),
     Detector(
         name="user_path",
-        pattern=r"(?:/home/|/Users/|\\Users\\|\\Users\\\\|\\Documents and Settings\\)([^/\\ \t\r\n:\"'<>()\[\],;]+)",
+        pattern=(
+            r"(?:/home/|/Users/|\\Users\\\\?|\\Documents and Settings\\)"
+            r"([^/\\ \t\r\n:\"'<>()\[\],;]+)"
+        ),
         mask=USER,
         check=user_path,
         needles=("/home/", "/Users/", "\\Users\\", "Settings\\"),

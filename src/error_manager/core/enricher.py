@@ -1,4 +1,4 @@
-"""Adds what the server knows to an error: true time, address, readable stack, release (seed box: Context Enricher)."""
+"""Adds what the server knows to an error: time, address, stack text, release (seed box: Context Enricher)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from error_manager.core.stacktext import render_stack
 from error_manager.core.types import ErrorEvent, FieldNote
 
 MAX_DRIFT: Final = timedelta(seconds=60)
-"""A client's clock that is further off shifts the time of its errors; so does a time further ahead (design)."""
+"""A client's clock that is further off shifts the time of its errors (design, schema rules)."""
 _AUTO: Final = "{{auto}}"
 _FROM_TAGS: Final = {
     "release": ("release", "service.version", "version"),
@@ -53,7 +53,7 @@ def enrich(
     for name in _FROM_TAGS:
         if not getattr(event, name) and (found := _find(event, name)):
             changes[name] = found
-    return replace(event, **changes) if changes else event  # type: ignore[arg-type]  # names are fields of ErrorEvent
+    return replace(event, **changes) if changes else event  # type: ignore[arg-type]  # its own fields
 
 
 def _set_time(

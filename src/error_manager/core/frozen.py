@@ -1,8 +1,8 @@
 """Bounded copies of values that will change: locals and bound context (seed box: Error Wrapper).
 
 No method of the application is called: containers are read with the methods of the built-in type below them,
-instances by their attribute dictionary; anything else is shown by its type. So a slow, recursive, or database-reading
-``__repr__`` costs nothing. Texts and numbers are kept as they are; ``describe`` writes them out later.
+instances by their attribute dictionary; anything else is shown by its type. So a slow, recursive, or
+database-reading ``__repr__`` costs nothing. Texts and numbers are kept; ``describe`` writes them out later.
 """
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ _READERS: Final[dict[type, Callable[[object, Budget, int], object]]] = {
     type: _freeze_code,
 }
 _CODE: Final = frozenset({FunctionType, BuiltinFunctionType, MethodType, ModuleType, type})
-# Their repr is fast, bounded by what they hold, and says more than the type. By name: none need be imported here.
+# Their repr is fast, bounded by what they hold, and says more than the type. Named, so none is imported.
 _SAFE_NAMES: Final = frozenset(
     {
         "datetime.date",

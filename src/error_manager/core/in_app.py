@@ -1,7 +1,7 @@
 """Which frames belong to the application and which to a library or the runtime (seed box: Error Wrapper).
 
-Used where the client did not say: by the decoders, and by our own client. A wrong answer costs little (a frame is
-folded on the page); so the rules are few, by platform, and need no file system.
+Used where the client did not say: by the decoders, and by our own client. A wrong answer costs little (a
+frame is folded on the page); so the rules are few, by platform, and need no file system.
 """
 
 from __future__ import annotations
@@ -154,7 +154,10 @@ _GO_ROOTS: Final = frozenset(
         "vendor",
     ]
 )
-_JVM: Final = frozenset({"java", "kotlin", "scala", "groovy", "android", "clojure"})
+_LIBRARY_MODULES: Final = {
+    "csharp": _DOTNET_PREFIXES,
+    **dict.fromkeys(("java", "kotlin", "scala", "groovy", "android", "clojure"), _JVM_PREFIXES),
+}
 _JAVASCRIPT: Final = frozenset({"javascript", "node", "typescript"})
 _NATIVE: Final = frozenset({"native", "c", "cocoa", "objc", "swift", "rust"})
 
@@ -164,7 +167,7 @@ def is_in_app(*, platform: str, filename: str, abs_path: str, module: str, packa
     """Return whether a frame is code of the application.
 
     Args:
-        platform: as the client names it ("python", "node", "java", ...); unknown ones follow the common rules.
+        platform: as the client names it ("python", "node", "java"); unknown ones follow the common rules.
         filename: short name of the file, "" when unknown.
         abs_path: full path or address of the file, "" when unknown.
         module: dotted (or slashed) module or class, "" when unknown.
@@ -178,10 +181,8 @@ def is_in_app(*, platform: str, filename: str, abs_path: str, module: str, packa
         return _is_python_app(rooted, path, module)
     if platform in _JAVASCRIPT:
         return not (path.startswith(_JAVASCRIPT_PREFIXES) or filename.startswith(_JAVASCRIPT_PREFIXES))
-    if platform in _JVM:
-        return not module.startswith(_JVM_PREFIXES)
-    if platform == "csharp":
-        return not module.startswith(_DOTNET_PREFIXES)
+    if platform in _LIBRARY_MODULES:
+        return not module.startswith(_LIBRARY_MODULES[platform])
     if platform == "go":
         return module.partition("/")[0].partition(".")[0] not in _GO_ROOTS
     if platform in {"php", "ruby"}:

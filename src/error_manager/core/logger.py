@@ -37,7 +37,7 @@ _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message",
 
 
 def severity_of_level(level: int) -> Severity:
-    """Return the severity of a level of ``logging`` (10 debug, 20 info, 30 warning, 40 error, 50 critical)."""
+    """Return the severity of a level of ``logging`` (from 20 info, 30 warning, 40 error, 50 critical)."""
     return next((severity for least, severity in _LEVELS if level >= least), Severity.DEBUG)
 
 
@@ -61,14 +61,14 @@ def format_line(fields: Mapping[str, object]) -> str:
     return json.dumps(out, separators=(",", ":"))
 
 
-def _plain(value: object, budget: Budget) -> object:
+def _plain(value: object, budget: Budget, depth: int = 0) -> object:
     if isinstance(value, datetime):
         return _time_text(value)
     # Texts are kept longer than locals are: a message or trace is what one reads the line for.
     if type(value) is str:
         return cut_text_middle(value, MAX_TEXT_CHARS)
-    if type(value) is dict:
-        return {str(key): _plain(member, budget) for key, member in value.items()}
+    if type(value) is dict and depth == 0:
+        return {str(key): _plain(member, budget, 1) for key, member in value.items()}
     return plain(freeze(value, budget))
 
 
@@ -80,7 +80,7 @@ def _time_text(value: datetime) -> str:
 
 
 def describe_exception(exc: BaseException) -> dict[str, object]:
-    """Return type, value and stack trace of an exception with its causes; a broken ``__str__`` is survived."""
+    """Return type, value and stack trace of an exception and its causes; survives a broken one."""
     kind = type(exc)
     try:
         trace = "".join(traceback.format_exception(exc))
@@ -198,7 +198,8 @@ def _message_of(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001  # arguments that do not fit the message; the line must be written
-        return f"{record.msg if isinstance(record.msg, str) else type(record.msg).__name__} (arguments do not fit)"
+        text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        return f"{text} (arguments do not fit)"
 
 
 class JsonProcessor:

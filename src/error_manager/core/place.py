@@ -1,4 +1,4 @@
-"""Names of places in code that stay the same across installs, releases and generated classes (seed box: Fingerprint)."""
+"""Names of places in code that outlast installs, releases and generated classes (seed box: Fingerprint)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from error_manager.core.types import Frame
 
 _GENERATED_CLASS: Final = re.compile(
-    r"\$\$(?:Lambda|EnhancerBy\w*|FastClassBy\w*|SpringCGLIB|HibernateProxy|Proxy|_\w*)[\w$/.]*"  # proxies of the JVM
+    r"\$\$(?:Lambda|EnhancerBy\w*|FastClassBy\w*|SpringCGLIB|HibernateProxy|Proxy|_\w*)[\w$/.]*"
     r"|\$Proxy[0-9]+|\$(?:Lambda)?[0-9]+(?:/0x[0-9a-f]+)?"  # anonymous classes and lambdas of the JVM
     r"|/0x[0-9a-f]+"
     r"|\+?<>c(?:__DisplayClass[0-9_]+)?"  # closures of .NET
@@ -35,19 +35,105 @@ _ENDINGS: Final = re.compile(r"\.(?:pyc?|js|jsx|mjs|cjs|ts|tsx|java|kt|go|rb|php
 _SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]{0,20}://[^/]*/")
 _ANONYMOUS: Final = frozenset({"", "?", "<anonymous>", "<unknown>", "anonymous", "<lambda>"})
 
-_COMPREHENSIONS: Final = frozenset({"<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<lambda>", "<anonymous>", "?", ""})
+_COMPREHENSIONS: Final = frozenset(
+    {"<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<lambda>", "<anonymous>", "?", ""}
+)
 """Frames inside a function that older runtimes show and newer ones do not (PEP 709), or that have no name."""
 
 _PLUMBING_WORDS: Final = frozenset(
-    "wrapper wrapped wrap inner outer decorator decorated invoke invoker call caller retry retrying retries attempt "
-    "execute exec executor db sql query statement cursor run runner fetchone fetchall many step unwrap expect ensure "
-    "check guard assert raise reraise throw fail apply dispatch proxy intercept interceptor timed traced measured "
-    "transaction tx in with for status ok error async sync to thread".split()
+    [
+        "wrapper",
+        "wrapped",
+        "wrap",
+        "inner",
+        "outer",
+        "decorator",
+        "decorated",
+        "invoke",
+        "invoker",
+        "call",
+        "caller",
+        "retry",
+        "retrying",
+        "retries",
+        "attempt",
+        "execute",
+        "exec",
+        "executor",
+        "db",
+        "sql",
+        "query",
+        "statement",
+        "cursor",
+        "run",
+        "runner",
+        "fetchone",
+        "fetchall",
+        "many",
+        "step",
+        "unwrap",
+        "expect",
+        "ensure",
+        "check",
+        "guard",
+        "assert",
+        "raise",
+        "reraise",
+        "throw",
+        "fail",
+        "apply",
+        "dispatch",
+        "proxy",
+        "intercept",
+        "interceptor",
+        "timed",
+        "traced",
+        "measured",
+        "transaction",
+        "tx",
+        "in",
+        "with",
+        "for",
+        "status",
+        "ok",
+        "error",
+        "async",
+        "sync",
+        "to",
+        "thread",
+    ]
 )
 """A function whose name has only such words says how it is called, not what it does."""
 _PLUMBING_MODULES: Final = frozenset(
-    "db database sql util utils helper helpers common commons shared decorators decorator wrappers retry retrying "
-    "retries middleware result results guard guards tx transaction transactions pipeline metrics tracing".split()
+    [
+        "db",
+        "database",
+        "sql",
+        "util",
+        "utils",
+        "helper",
+        "helpers",
+        "common",
+        "commons",
+        "shared",
+        "decorators",
+        "decorator",
+        "wrappers",
+        "retry",
+        "retrying",
+        "retries",
+        "middleware",
+        "result",
+        "results",
+        "guard",
+        "guards",
+        "tx",
+        "transaction",
+        "transactions",
+        "pipeline",
+        "metrics",
+        "tracing",
+    ]
 )
 """Layers shared by many callers, by the last part of the module's name."""
 _ROOT_PARTS: Final = frozenset({"src", "app", "apps", "lib", "source", "__main__"})
@@ -56,7 +142,7 @@ _ROOT_PARTS: Final = frozenset({"src", "app", "apps", "lib", "source", "__main__
 
 @lru_cache(maxsize=8_192)
 def plain_module(module: str, filename: str) -> str:
-    """Return the name of the module without generated parts, or of the file without install folder and hash."""
+    """Return the module without generated parts, or the file without install folder and hash."""
     if module:
         plain = _GENERATED_CLASS.sub("", _STATE_MACHINE.sub("", module))
         parts = plain.split(".")

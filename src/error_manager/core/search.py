@@ -1,7 +1,7 @@
 """Reads what a person types into the search box (seed box: Search Indexer).
 
-``timeout "read failed" -redis env:prod -is:resolved`` becomes words, phrases, words that may not occur, and fields.
-Nothing a person types can be an error of the database: what is not understood is a word to look for.
+``timeout "read failed" -redis env:prod -is:resolved`` becomes words, phrases, words that may not occur, and
+fields. Nothing a person types can be an error of the database: what is not understood is a word to look for.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A search, taken apart. ``text`` keeps words, "phrases" and -negatives; ``fields`` are (name, value, negated)."""
+    """A search, taken apart: ``text`` has words, "phrases" and -negatives, ``fields`` (name, value, negated)."""
 
     text: str = ""
     fields: tuple[tuple[str, str, bool], ...] = ()
@@ -61,7 +61,8 @@ def parse_search(typed: str) -> Search:
         typed: what the person typed; only the first ``MAX_SEARCH_CHARS`` characters count.
 
     Returns:
-        Words in their order; known fields under their main name (``env`` is ``environment``), others as ``tag.NAME``.
+        Words in their order; known fields under their main name (``env`` is ``environment``), others as
+        ``tag.NAME``.
     """
     words: list[str] = []
     fields: list[tuple[str, str, bool]] = []

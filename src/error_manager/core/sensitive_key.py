@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 _WORDS: Final = frozenset(
@@ -128,7 +129,7 @@ _HARMLESS_LAST: Final = frozenset(
     ]
 )
 _HARMLESS: Final = frozenset({"dsn", "pin", "sid", "pass", "signature", "bearer"})
-"""Words that are secrets only when they are the whole name (``sid``), not part of one (``pin_count``, ``pass_rate``)."""
+"""Words that are secrets only when they are the whole name (``sid``), not part of one (``pass_rate``)."""
 
 
 def _words(key: str) -> list[str]:
@@ -157,4 +158,4 @@ def is_sensitive_key(key: str) -> bool:
         return True
     if any(word in _WORDS and word not in _HARMLESS for word in words):
         return True
-    return any(pair in _PAIRS for pair in zip(words, words[1:], strict=False))
+    return any(pair in _PAIRS for pair in pairwise(words))

@@ -1,4 +1,4 @@
-"""The stack of an error as text, in the form its language prints (seed box: Error Wrapper; column stack_trace)."""
+"""The stack of an error as text, in the form its language prints (seed box: Error Wrapper)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Typed wildcards for the varying parts of a message: numbers, ids, times, addresses, paths (seed box: Fingerprint).
+"""Typed wildcards for what varies in a message: numbers, ids, times, addresses (seed box: Fingerprint).
 
-A fixed list in a fixed order; nothing is learned, so each process gives the same text the same form. Masks of
-personal data and the raw values they stand for become the same wildcard.
+A fixed list in a fixed order; nothing is learned, so each process gives the same text the same form. Masks
+of personal data and the raw values they stand for become the same wildcard.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _SPACES: Final = re.compile(r"\s+")
 _ORDERED: Final = (
     r"\[(?:secret|email|ip|card|iban|phone|ssn|device|user|url-credentials)\]",
     # Times: ISO 8601, common log format, clock times.
-    r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    (
+        r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
+        r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    ),
     r"\b[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?\b",
     # Ids.
     r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
@@ -49,11 +52,67 @@ _TOKEN: Final = re.compile(
 )
 _INSERTED: Final = re.compile(r"\{[^{}]{0,200}\}")
 _KEYWORDS: Final = frozenset(
-    "and as assert async await break case class continue def del elif else except finally for from global if import in "
-    "is lambda nonlocal not or pass raise return try while with yield self cls this new throw var let const function "
-    "typeof instanceof null nil true false undefined int float double long string bool void final static".split()
+    [
+        "and",
+        "as",
+        "assert",
+        "async",
+        "await",
+        "break",
+        "case",
+        "class",
+        "continue",
+        "def",
+        "del",
+        "elif",
+        "else",
+        "except",
+        "finally",
+        "for",
+        "from",
+        "global",
+        "if",
+        "import",
+        "in",
+        "is",
+        "lambda",
+        "nonlocal",
+        "not",
+        "or",
+        "pass",
+        "raise",
+        "return",
+        "try",
+        "while",
+        "with",
+        "yield",
+        "self",
+        "cls",
+        "this",
+        "new",
+        "throw",
+        "var",
+        "let",
+        "const",
+        "function",
+        "typeof",
+        "instanceof",
+        "null",
+        "nil",
+        "true",
+        "false",
+        "undefined",
+        "int",
+        "float",
+        "double",
+        "long",
+        "string",
+        "bool",
+        "void",
+        "final",
+        "static",
+    ]
 )
-_DIGITS: Final = re.compile(r"[0-9]+")
 _masker: Final = TextMasker()
 """Its one memory, of texts that need no mask, cannot change an answer."""
 
@@ -88,13 +147,10 @@ def mask_line(text: str) -> str:
 def _renamed(match: re.Match[str]) -> str:
     name = match.group("name")
     if name is None:
-        return _INSERTED.sub("{}", match.group(0)) if match.group(0)[:1] in {"f", "F", "`"} else match.group(0)
+        return (
+            _INSERTED.sub("{}", match.group(0)) if match.group(0)[:1] in {"f", "F", "`"} else match.group(0)
+        )
     return name if name in _KEYWORDS or not name[0].islower() else "_"
-
-
-def mask_digits(text: str) -> str:
-    """Return a name with each row of digits as a wildcard."""
-    return _DIGITS.sub(WILDCARD, text)
 
 
 def _same(text: str) -> str:

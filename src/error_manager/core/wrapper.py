@@ -86,15 +86,8 @@ def expand(
     return tuple(reversed(chain))
 
 
-def expand_frames(
-    frames: Sequence[FrameSnapshot], *, read_lines: ReadLines = read_no_lines
-) -> tuple[Frame, ...]:
-    """Return the frames of a stack, oldest call first."""
-    return tuple(_frame(frame, read_lines) for frame in frames)
-
-
 def cut_locals(exceptions: tuple[ExceptionInfo, ...], *, max_chars: int) -> tuple[ExceptionInfo, ...]:
-    """Return the exceptions with each text in the locals cut to ``max_chars`` (after masking, see ``frozen``)."""
+    """Return the exceptions with each text in the locals cut to ``max_chars`` (after masking)."""
     return tuple(
         replace(exception, frames=tuple(_cut_frame(frame, max_chars) for frame in exception.frames))
         for exception in exceptions
@@ -118,7 +111,7 @@ def _cut(value: object, max_chars: int) -> object:
 
 
 def _frames(exception: ExceptionSnapshot, read_lines: ReadLines) -> tuple[Frame, ...]:
-    frames = expand_frames(exception.frames, read_lines=read_lines)
+    frames = tuple(_frame(frame, read_lines) for frame in exception.frames)
     return frames if exception.syntax is None else (*frames, _syntax_frame(exception.syntax))
 
 
@@ -179,7 +172,7 @@ def _column(code: CodeType, lasti: int, lineno: int) -> int:
 
 
 def _file_name(path: str, module: str) -> str:
-    """Return the path below the folder that holds the outermost package: ``shop/cart.py`` for ``shop.cart``."""
+    """Return the path below the folder of the outermost package: ``shop/cart.py`` for ``shop.cart``."""
     parts = path.replace("\\", "/").split("/")
     names = module.split(".") if module else []
     if parts[-1] != "__init__.py":

@@ -7,6 +7,7 @@ note, as everywhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +19,7 @@ from error_manager.core.limits import (
     MAX_LABEL_CHARS,
     MAX_MESSAGE_CHARS,
     MAX_NAME_CHARS,
+    MAX_NOTES,
     MAX_OCCURRENCES,
     MAX_TEXT_CHARS,
     cut_text_middle,
@@ -112,14 +114,8 @@ def decode_stored(body: bytes) -> ErrorEvent:
         raise MalformedPayloadError("The stored error is not a JSON object.")
     reader = StrictReader()
     event = _read(reader, obj, EARLIEST, _NO_ID)
-    for error in reader.errors:
-        reader.notes.append(FieldNote(path=error.path, reason=f"dropped: {error.message}"))
-    return _read_again(event, reader.notes)
-
-
-def _read_again(event: ErrorEvent, notes: list[FieldNote]) -> ErrorEvent:
-    values = {name: getattr(event, name) for name in ErrorEvent.__slots__}
-    return ErrorEvent(**{**values, "notes": tuple(notes)})
+    dropped = [FieldNote(path=error.path, reason=f"dropped: {error.message}") for error in reader.errors]
+    return replace(event, notes=(*event.notes, *dropped[:MAX_NOTES]))
 
 
 def _read(
@@ -131,8 +127,6 @@ def _read(
     }
     exceptions = read_exceptions(reader, get("exceptions"))
     message = _message(reader, get("message"), exceptions)
-    trace = get("stack_trace")
-    stack_trace = cut_text_middle(trace, MAX_TEXT_CHARS) if isinstance(trace, str) else trace
     extra = reader.mapping(get("extra"), "extra")
     if unknown := value.keys() - _KNOWN:
         others = {name: value[name] for name in value if name in unknown and name not in extra}
@@ -142,7 +136,7 @@ def _read(
         timestamp=_timestamp(reader, get("timestamp"), received_at),
         message=message,
         severity=_severity(reader, get("severity")),
-        stack_trace=reader.text(stack_trace, "stack_trace"),
+        stack_trace=_stack_trace(reader, get("stack_trace")),
         manager_context=reader.json_text(get("manager_context"), "manager_context"),
         **texts,
         exceptions=exceptions,
@@ -158,6 +152,13 @@ def _read(
         occurrences=_occurrences(reader, get("occurrences")),
         notes=read_notes(reader, get("notes")),
     )
+
+
+def _stack_trace(reader: StrictReader, value: object) -> str:
+    if isinstance(value, str) and len(value) > MAX_TEXT_CHARS:
+        reader.note("stack_trace", f"cut in the middle from {len(value)} to {MAX_TEXT_CHARS} characters")
+        return cut_text_middle(value, MAX_TEXT_CHARS)
+    return reader.text(value, "stack_trace")
 
 
 def _event_id(reader: StrictReader, value: object, given: EventId) -> EventId:

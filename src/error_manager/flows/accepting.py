@@ -30,7 +30,13 @@ from error_manager.core.errors import (
 from error_manager.core.ids import EVENT_ID_BYTES, new_event_id, parse_event_id
 from error_manager.core.types import EventId, FieldError, ItemCategory, OutcomeKind
 from error_manager.decoding.batch import BatchItem, split_batch
-from error_manager.decoding.envelope import Envelope, EnvelopeItem, item_category, split_envelope
+from error_manager.decoding.envelope import (
+    Envelope,
+    EnvelopeHeader,
+    EnvelopeItem,
+    item_category,
+    split_envelope,
+)
 from error_manager.decoding.inflate import decode_store_body
 from error_manager.decoding.native import decode_native
 from error_manager.flows.counting import NOT_AN_ERROR
@@ -240,32 +246,40 @@ async def _admit_events(
     errors: Sequence[EnvelopeItem],
 ) -> Acceptance:
     """Put events into the inbox; the id in the envelope's header wins over that of the first event."""
-    event_id = envelope.header.event_id if envelope is not None else None
+    header = envelope.header if envelope is not None else EnvelopeHeader()
     if not errors:
-        return Acceptance(event_id=event_id or "")
+        return Acceptance(event_id=header.event_id or "")
     fitting = [item for item in errors if len(item.payload) <= svc.limits.item_bytes]
     if too_large := len(errors) - len(fitting):
         _refuse(svc, key, OutcomeKind.INVALID, PayloadTooLargeError.reason, too_large)
     if not fitting:
         raise PayloadTooLargeError(f"An error has more than {svc.limits.item_bytes} bytes.")
-    ids = [
-        (event_id if place == 0 else None) or _own_id(svc, item.payload) for place, item in enumerate(fitting)
-    ]
-    records = [
-        InboxRecord(
-            kind=RecordKind.SENTRY_EVENT,
-            project_id=key.project_id,
-            received_at=svc.clock(),
-            body=item.payload,
-            event_id=item_id,
-            key_id=key.id,
-            sent_at=envelope.header.sent_at if envelope is not None else None,
-            sdk=(envelope.header.sdk if envelope is not None else "") or request.sdk,
-            client_ip=request.client_ip,
-        )
-        for item, item_id in zip(fitting, ids, strict=True)
-    ]
-    return Acceptance(event_id=ids[0], grant=await _admit(svc, key, records))
+    first, *others = fitting
+    records = [_event_record(svc, key, request, header, first, event_id=header.event_id)]
+    records += [_event_record(svc, key, request, header, item) for item in others]
+    return Acceptance(event_id=records[0].event_id, grant=await _admit(svc, key, records))
+
+
+def _event_record(
+    svc: AcceptServices,
+    key: IngestKey,
+    request: Submission,
+    header: EnvelopeHeader,
+    item: EnvelopeItem,
+    *,
+    event_id: EventId | None = None,
+) -> InboxRecord:
+    return InboxRecord(
+        kind=RecordKind.SENTRY_EVENT,
+        project_id=key.project_id,
+        received_at=svc.clock(),
+        body=item.payload,
+        event_id=event_id or _own_id(svc, item.payload),
+        key_id=key.id,
+        sent_at=header.sent_at,
+        sdk=header.sdk or request.sdk,
+        client_ip=request.client_ip,
+    )
 
 
 def _own_id(svc: AcceptServices, payload: bytes) -> EventId:

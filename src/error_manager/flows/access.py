@@ -49,7 +49,7 @@ class FirstAccess:
 
 
 async def bootstrap(svc: AccessServices, *, known_admin_token: str = "") -> FirstAccess:
-    """Make what the first start needs and return it; later starts keep what is there and get a new login link.
+    """Make what the first start needs and return it; later starts keep it and get a new login link.
 
     Args:
         svc: the services.
@@ -111,7 +111,7 @@ async def make_login_link(svc: AccessServices, *, person_id: int) -> str:
     return token
 
 
-# --- requests --------------------------------------------------------------------------------------------------
+# --- requests ----------------------------------------------------------------------------------------------
 
 
 async def sign_in(
@@ -164,7 +164,9 @@ async def caller_of_key(access: AccessStore, key: str, *, now: datetime) -> Call
         AuthenticationError: the key is malformed, unknown, revoked or expired, or it is an ingest key.
     """
     if is_ingest_key(key):
-        message = "This is the key of a DSN: it can send errors and read nothing. Use an API key (em_adm_...)."
+        message = (
+            "This is the key of a DSN: it can send errors and read nothing. Use an API key (em_adm_...)."
+        )
         raise AuthenticationError(message)
     found = await access.api_key(hash_api_key(key))
     if found is None or found.revoked_at is not None or (found.expires_at or now) < now:
@@ -172,7 +174,7 @@ async def caller_of_key(access: AccessStore, key: str, *, now: datetime) -> Call
     return Caller(person_id=found.person_id, key_id=found.id)
 
 
-# --- steps of the first start ----------------------------------------------------------------------------------
+# --- steps of the first start ------------------------------------------------------------------------------
 
 
 async def _first_person(svc: AccessServices) -> Person:

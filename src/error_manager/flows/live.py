@@ -1,13 +1,13 @@
 """From the worker's notice to every open page (seed box: Real-time Monitoring Flow, "Refresh Dashboard").
 
-Each ``serve`` process listens once and hands what it hears to its browsers. A browser that reads slowly gets sums, not
-a growing queue; one that misses too much is told to load its list again.
+Each ``serve`` process listens once and hands what it hears to its browsers. A browser that reads slowly gets
+sums, not a growing queue; one that misses too much is told to load its list again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -42,7 +42,7 @@ class Subscriber:
 class LiveHub:
     """Hears notices and spreads them. ``run`` is the one task behind it; ``close`` ends every open stream."""
 
-    def __init__(self, *, payloads: Callable[[], AsyncIterator[str]]) -> None:
+    def __init__(self, *, payloads: Callable[[], AsyncGenerator[str, None]]) -> None:
         """Keep how to hear notices (``PostgresListener.payloads``)."""
         self._payloads = payloads
         self._subscribers: set[Subscriber] = set()
@@ -88,7 +88,7 @@ class LiveHub:
     async def _listen(self) -> None:
         while True:
             try:
-                async with aclosing(self._payloads()) as payloads:  # type: ignore[type-var]  # async generators have aclose
+                async with aclosing(self._payloads()) as payloads:
                     async for payload in payloads:
                         self._spread(payload)
             except StorageError as error:

@@ -49,7 +49,7 @@ MAX_PAGE: Final = 500
 _LEDGER_TRIES: Final = 5
 
 
-# --- patterns --------------------------------------------------------------------------------------------------
+# --- patterns ----------------------------------------------------------------------------------------------
 
 
 async def list_patterns(
@@ -189,7 +189,7 @@ def searched(where: PatternFilter, search: str) -> PatternFilter:
     )
 
 
-# --- errors ----------------------------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------------------------------------
 
 
 async def list_errors(
@@ -222,7 +222,7 @@ async def report(svc: QueryServices, report_id: int, file_format: str) -> tuple[
         raise NotFoundError(message) from failure
 
 
-# --- the ledger ------------------------------------------------------------------------------------------------
+# --- the ledger --------------------------------------------------------------------------------------------
 
 
 async def ledger(
@@ -235,8 +235,8 @@ async def ledger(
 ) -> Ledger:
     """Return the books of some projects (empty = all) and one category (None = all).
 
-    PostgreSQL is read in one snapshot; then each slot of the inbox from the snapshot's cursor on. A segment can only
-    vanish behind a newer cursor, so when one does, a new snapshot is taken.
+    PostgreSQL is read in one snapshot; then each slot of the inbox from the snapshot's cursor on. A segment
+    can only vanish behind a newer cursor, so when one does, a new snapshot is taken.
 
     Raises:
         StorageUnavailableError: the database is away, or the inbox could not be read five times in a row.
@@ -287,7 +287,7 @@ async def foot_line(svc: QueryServices, *, project_ids: tuple[ProjectId, ...] = 
     return status_line(await ledger(svc, project_ids=project_ids))
 
 
-# --- connect and status ----------------------------------------------------------------------------------------
+# --- connect and status ------------------------------------------------------------------------------------
 
 
 async def find_project(svc: QueryServices, project_id: ProjectId) -> Project:
@@ -327,7 +327,7 @@ async def connect_view(svc: QueryServices, project_id: ProjectId) -> ConnectView
 
 
 async def status_view(svc: QueryServices) -> StatusView:
-    """Return processes, queues, disks and the ledger; what cannot be read while PostgreSQL is away is left out."""
+    """Return processes, queues, disks and the ledger; less of it while PostgreSQL is away."""
     host = await asyncio.to_thread(svc.host)
     try:
         facts, errors, everything = await asyncio.gather(

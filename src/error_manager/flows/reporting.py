@@ -94,4 +94,3 @@ async def _patterns(
 async def _names(svc: QueryServices, project_ids: tuple[ProjectId, ...]) -> list[str]:
     projects: Mapping[ProjectId, str] = {project.id: project.name for project in await svc.access.projects()}
     return [name for project, name in projects.items() if not project_ids or project in project_ids]
-

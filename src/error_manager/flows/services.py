@@ -1,4 +1,4 @@
-"""The adapters each data path works with, put together by ``runtime/wiring`` (seed box: Storage Abstraction)."""
+"""The adapters each data path works with; ``runtime/wiring`` makes them (seed box: Storage Abstraction)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from error_manager.flows.counting import ItemCounter
-from error_manager.flows.receiving import BodyMemory, ReceiveLimits
 from error_manager.flows.live import LiveHub
+from error_manager.flows.receiving import BodyMemory, ReceiveLimits
 from error_manager.monitoring.dashboard import HostFacts
 from error_manager.security.pii import Masker
 from error_manager.storage.base import (
@@ -26,8 +26,8 @@ from error_manager.storage.base import (
     ProjectDirectory,
     Publisher,
     QueryStore,
-    ReportStore,
     QuotaGate,
+    ReportStore,
 )
 
 
@@ -87,8 +87,9 @@ class AccessServices:
 class QueryServices:
     """What pages and the API need.
 
-    ``url`` is the address people and clients use (``http://127.0.0.1:8000``), ``host()`` what the machine says (it may
-    block and is called in a thread), ``read_file(path)`` the bytes of a file below the files folder (blocks, too).
+    ``url`` is the address people and clients use (``http://127.0.0.1:8000``), ``host()`` what the machine
+    says (it may block and is called in a thread), ``read_file(path)`` the bytes of a file below the files
+    folder (blocks, too).
     """
 
     queries: QueryStore

@@ -33,7 +33,7 @@ from error_manager.storage.base import (
 REFUSALS: Final = frozenset(
     {OutcomeKind.FILTERED, OutcomeKind.RATE_LIMITED, OutcomeKind.INVALID, OutcomeKind.DEAD_LETTER}
 )
-"""Outcomes that mean: this was received and is not shown. Duplicates are not refused, they are here already."""
+"""Outcomes that mean: received and not shown. Duplicates are not refused, they are here already."""
 _HOURLY_UP_TO: Final = timedelta(days=3)
 _USUAL: Final = timedelta(days=13)
 STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
@@ -41,7 +41,7 @@ STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusLine:
-    """The line at the foot of every page. ``is_healthy`` is False when the books do not balance or nothing is read."""
+    """The line at the foot of every page; ``is_healthy`` is False when the books do not balance."""
 
     received: int
     stored: int
@@ -65,7 +65,7 @@ class PatternsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternView:
-    """Everything the page of one pattern shows. ``error`` is None when retention has removed all its errors."""
+    """Everything the page of one pattern shows; ``error`` is None when retention has removed all of them."""
 
     pattern: PatternRow
     project: Project
@@ -83,8 +83,8 @@ class PatternView:
 class ConnectView:
     """How to connect an application to a project, and whether it worked.
 
-    ``first_error`` is the newest stored error of the project, None before the first. ``refusals`` are the refused
-    items by outcome and reason, most frequent first.
+    ``first_error`` is the newest stored error of the project, None before the first. ``refusals`` are the
+    refused items by outcome and reason, most frequent first.
     """
 
     project: Project
@@ -180,7 +180,7 @@ def refusals(counts: Iterable[OutcomeCount]) -> tuple[OutcomeCount, ...]:
 
 
 def window(since: datetime | None, until: datetime | None, *, now: datetime) -> Window:
-    """Return the buckets to draw for a range: hours for up to three days, UTC days beyond; 14 days when open."""
+    """Return the buckets to draw for a range: hours up to three days, UTC days beyond; 14 days when open."""
     end = until or now
     start = since or end - _USUAL
     bucket = Bucket.HOUR if end - start <= _HOURLY_UP_TO else Bucket.DAY

@@ -1,6 +1,7 @@
 """The ledger as Prometheus metrics (seed box: Metrics Collector). Pure: numbers in, text out.
 
-The numbers are those of the whole installation, read from the database: every ``serve`` process answers the same.
+The numbers are those of the whole installation, read from the database: every ``serve`` process answers the
+same.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ class LedgerCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield each metric family."""
         yield GaugeMetricFamily(
-            "error_manager_database_up", "1 when the database answered.", value=float(self._ledger is not None)
+            "error_manager_database_up",
+            "1 when the database answered.",
+            value=float(self._ledger is not None),
         )
         if self._ledger is None:
             return
         yield CounterMetricFamily(
             "error_manager_items_received", "Errors received.", value=self._ledger.received
         )
-        ended = CounterMetricFamily(
-            "error_manager_items", "Errors by how they ended.", labels=("outcome",)
-        )
+        ended = CounterMetricFamily("error_manager_items", "Errors by how they ended.", labels=("outcome",))
         for outcome, quantity in self._ledger.outcomes.items():
             ended.add_metric((outcome.value,), quantity)
         yield ended

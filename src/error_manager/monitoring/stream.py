@@ -1,7 +1,7 @@
 """What live pages are told, and its form on the wire (seed box: Event Stream). Pure.
 
-Notices come from the worker after each commit (channel ``em_live``). Browsers get server-sent events without a name,
-each a JSON object with what happened since the last one; absent keys mean "nothing of that":
+Notices come from the worker after each commit (channel ``em_live``). Browsers get server-sent events without
+a name, each a JSON object with what happened since the last one; absent keys mean "nothing of that":
 
 - ``accepted``     number of stored errors
 - ``patterns``     [[id, count, is new, is regression], ...]
@@ -74,7 +74,7 @@ class Pending:
 
 
 def parse_notice(payload: str) -> Notice | None:
-    """Return the notice in a payload of ``em_live``, or None when it cannot be read (another version sent it)."""
+    """Return the notice in a payload of ``em_live``, or None when it cannot be read (of another version)."""
     try:
         fields = json.loads(payload)
         return Notice(

@@ -84,7 +84,8 @@ def _row(row: dict[str, object], largest: int) -> str:
     where = f"<div><small>{cells['where']}</small></div>" if cells["where"] else ""
     return (
         f'<tr><td class="n">{row["count"]:,}<div class="bar" style="width:{width:.1f}%"></div></td>'
-        f'<td class="n">{float(str(row["share"])):.1%}</td><td>{cells["severity"]}</td><td><code>{text}</code>{where}'
+        f'<td class="n">{float(str(row["share"])):.1%}</td><td>{cells["severity"]}</td>'
+        f"<td><code>{text}</code>{where}"
         f"<details><summary>Sample</summary><pre>{cells['sample']}</pre></details></td>"
         f"<td>{cells['first']}</td><td>{cells['last']}</td></tr>"
     )

@@ -17,7 +17,7 @@ _HEALTHY_S: Final = 10.0  # a process that lived this long starts the pauses fro
 
 @dataclass(slots=True, kw_only=True)
 class Backoff:
-    """The pause before the next start: 0.1 s, doubled each time up to 5 s; short again after a healthy run."""
+    """The pause before the next start: 0.1 s, doubled up to 5 s; short again after a healthy run."""
 
     pause_s: float = _FIRST_PAUSE_S
 
@@ -32,7 +32,7 @@ class Backoff:
 
 @dataclass(slots=True, kw_only=True)
 class Child:
-    """A process of the tree. The writing end of its pipe stays with us: when we are gone, it reads EOF and ends."""
+    """A process of the tree. We keep the writing end of its pipe: when we are gone, it reads EOF and ends."""
 
     name: str
     command: Sequence[str]
@@ -76,7 +76,7 @@ class Child:
         self.starts += 1
 
     def reap(self, now: float) -> int | None:
-        """Return the exit code when the process has just ended (negative: the signal that killed it), else None."""
+        """Return the exit code when it has just ended (negative: the signal that killed it), else None."""
         if self._process is None:
             return None
         code = self._process.poll()

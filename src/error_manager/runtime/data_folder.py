@@ -1,6 +1,6 @@
 """The data folder: made, checked and locked before anything else runs (seed box: Storage).
 
-One supervisor holds the lock for its whole life; the kernel gives it back when that process ends, however it ends.
+One supervisor holds the lock for its whole life; however that process ends, the kernel gives it back.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def open_folder(path: Path) -> None:
     """Create the data folder with its sub-folders, or check that an existing one is ours.
 
     Raises:
-        DataFolderError: it cannot be made or written, or was written by a newer release, or holds other things.
+        DataFolderError: it cannot be made or written, is of a newer release, or holds other things.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,7 +44,8 @@ def open_folder(path: Path) -> None:
             (path / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise DataFolderError(
-            f"The data folder {path} cannot be used: {error.strerror} ({error.filename}). Name another: --data-dir DIR"
+            f"The data folder {path} cannot be used: {error.strerror} ({error.filename}). "
+            "Name another: --data-dir DIR"
         ) from error
 
 
@@ -85,7 +86,7 @@ def holder_of(path: Path) -> int | None:
 
 
 def service_account() -> Account | None:
-    """Return the account PostgreSQL runs as: None for ourselves, an existing unprivileged one when we are root.
+    """Return the account PostgreSQL runs as: None for ourselves, an unprivileged one when we are root.
 
     Raises:
         DataFolderError: we are root and neither ``error-manager`` nor ``nobody`` exists.
@@ -114,7 +115,8 @@ def _check_version(path: Path) -> None:
         )
         if strangers:
             raise DataFolderError(
-                f"{path} is no data folder of Error Manager (it holds {strangers[0]}); name an empty one: --data-dir DIR"
+                f"{path} is no data folder of Error Manager (it holds {strangers[0]}). "
+                "Name an empty one: --data-dir DIR"
             ) from None
         fresh = file.with_suffix(".new")
         fresh.write_text(f"{LAYOUT}\n", encoding="ascii")
@@ -126,5 +128,6 @@ def _check_version(path: Path) -> None:
         raise DataFolderError(f"{file} is damaged (it says {text!r}); it should say {LAYOUT}.")
     if int(text) > LAYOUT:
         raise DataFolderError(
-            f"{path} was written by a newer release (layout {text}; this one knows {LAYOUT}). Nothing was touched."
+            f"{path} was written by a newer release (layout {text}; this one knows {LAYOUT}). "
+            "Nothing was touched."
         )

@@ -214,6 +214,7 @@ def _database(settings: Settings, *, is_running: bool) -> Iterator[Finding]:
                 here, there = datetime.now(UTC), connection.execute("SELECT clock_timestamp()").fetchone()
                 drift_s = abs((there[0] - here).total_seconds()) if there is not None else 0.0
                 is_migrated = is_current(connection)
+                version = connection.info.server_version // 10_000
         except (psycopg.Error, DataFolderError) as error:
             yield _bad(
                 f"database.{name}",
@@ -228,7 +229,6 @@ def _database(settings: Settings, *, is_running: bool) -> Iterator[Finding]:
                 "Upgrade the server, or leave database.url out for the embedded one.",
             )
             continue
-        version = connection.info.server_version // 10_000
         if drift_s > _MAX_DRIFT_S:
             yield _warning(
                 "clock", f"differs from the database's by {drift_s:.0f} s", "Synchronize both with NTP."

@@ -1,4 +1,4 @@
-"""What the machine says of this installation: processes with their memory, and disks (seed box: Metrics Collector)."""
+"""What the machine says of this installation: processes, memory, disks (seed box: Metrics Collector)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _name(process: psutil.Process, *, is_supervisor: bool) -> str:
     if is_supervisor:
         return "supervisor"
     words = process.cmdline()
-    if len(words) == 1 and words[0].startswith("postgres: "):
+    if words and words[0].startswith("postgres: "):
         return words[0].strip()
     if words and words[0].endswith("/postgres"):
         return "postgres"
@@ -59,7 +59,10 @@ def _name(process: psutil.Process, *, is_supervisor: bool) -> str:
 
 
 def _memory(process: psutil.Process) -> int:
-    """Return the proportional set size in bytes (shared pages divided among their users); without it the resident one."""
+    """Return the proportional set size in bytes: shared pages are divided among those that share them.
+
+    Where the system does not tell it: the resident size.
+    """
     full = process.memory_full_info()
     return int(getattr(full, "pss", 0) or full.rss)
 
@@ -80,7 +83,7 @@ def folder_bytes(folder: Path) -> int:
     for root, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512  # noqa: PTH118  # a thousand files: no objects
+                total += os.lstat(f"{root}/{name}").st_blocks * 512
             except OSError:
                 continue
     return total

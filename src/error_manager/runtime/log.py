@@ -1,4 +1,4 @@
-"""The server's own logs: one JSON line per event on stderr, which the supervisor leads into DIR/logs (seed box: Logger)."""
+"""The server's own logs: JSON lines on stderr, which end up in DIR/logs (seed box: Logger)."""
 
 from __future__ import annotations
 

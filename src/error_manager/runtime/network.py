@@ -39,7 +39,10 @@ def refuse_taken_port(server: ServerSettings) -> None:
     except OSError as error:
         raise ConfigurationError(
             [
-                f"Cannot listen on {server.host}, port {server.port}: {error.strerror}. Choose another: --port {server.port + 1}"
+                (
+                    f"Cannot listen on {server.host}, port {server.port}: {error.strerror}. "
+                    f"Choose another: --port {server.port + 1}"
+                )
             ]
         ) from error
 

@@ -1,4 +1,4 @@
-"""What every process of the tree does alike: signals, the pipe to its supervisor, exit codes (seed box: Runtime)."""
+"""What every process of the tree does alike: signals, supervisor's pipe, exit codes (seed box: Runtime)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def run_until_told(
 ) -> int:
     """Run ``main`` until it returns and return the exit code; the event it gets asks it to finish.
 
-    The first SIGTERM, SIGINT or SIGHUP sets the event, as does the end of the supervisor (EOF on the pipe). A second
-    signal, or ten seconds, end the process on the spot. On SIGHUP the supervisor starts it again, with new settings.
+    The first SIGTERM, SIGINT or SIGHUP sets the event, as does the end of the supervisor (EOF on the pipe). A
+    second signal, or ten seconds, end the process on the spot. After SIGHUP the supervisor starts it again,
+    with new settings.
 
     Args:
         main: the work; should return within ten seconds after the event was set.
@@ -73,7 +74,7 @@ async def _run(main: Callable[[asyncio.Event], Awaitable[None]], pipe_fd: int | 
 
 
 def watch_parent(fd: int, loop: asyncio.AbstractEventLoop, on_eof: Callable[[], None]) -> None:
-    """Call ``on_eof`` once when the other end of the pipe is gone, that is: when the supervisor ended, however it did."""
+    """Call ``on_eof`` once when the other end of the pipe is gone: the supervisor ended, however it did."""
     os.set_blocking(fd, False)
 
     def readable() -> None:

@@ -68,7 +68,7 @@ def _server(settings: Settings, app: IngestApp) -> Server:
         address=settings.server.host,
         port=settings.server.port,
         interface=Interfaces.ASGI,
-        http=HTTPModes.auto,
+        http=HTTPModes.http1,  # "auto" waits for a first byte without any timeout (measured with 2.8.7)
         websockets=False,
         backlog=_BACKLOG,
         backpressure=settings.limits.connections,

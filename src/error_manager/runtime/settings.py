@@ -1,7 +1,8 @@
 """All settings of the server: one typed tree, read once at start (seed box: Configuration).
 
-Sources, the first that speaks wins: command line, environment (``ERROR_MANAGER_SECTION__KEY``), ``config.toml`` in the
-data folder, default. Each field carries unit, range and help; ``--help`` and docs/reference/settings.md come from them.
+Sources, the first that speaks wins: command line, environment (``ERROR_MANAGER_SECTION__KEY``),
+``config.toml`` in the data folder, default. Each field carries unit, range and help;
+docs/reference/settings.md comes from them.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from types import NoneType
 from typing import Any, Final, get_args, get_type_hints
 
 from error_manager.core.errors import ConfigurationError
+from error_manager.runtime.setting_value import ENVIRONMENT_PREFIX, SettingInfo, convert
 from error_manager.storage.postgres.cluster import APP, MIGRATOR, SOCKET_PORT, Cluster
 
-ENVIRONMENT_PREFIX: Final = "ERROR_MANAGER_"
 CONFIG_FILE: Final = "config.toml"
 _NOT_OURS: Final = frozenset({"DSN", "RELEASE", "ENVIRONMENT"})  # the client's three variables
 _MIB: Final = 1024 * 1024
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # compared, not bound
 
 
 def _setting(
@@ -46,11 +46,12 @@ class ServerSettings:
     host: str = _setting("127.0.0.1", "Address to listen on. Anything but loopback should have TLS.")
     port: int = _setting(8000, "TCP port to listen on.", low=1, high=65535)
     processes: int = _setting(2, "How many accepting processes share the port.", low=1, high=64)
-    tls_cert: Path | None = _setting(None, "Certificate chain (PEM). None = no TLS.")
-    tls_key: Path | None = _setting(None, "Private key of the certificate (PEM, PKCS#8). None = no TLS.")
+    # ruff takes a type with a path for mutable; None is not
+    tls_cert: Path | None = _setting(None, "Certificate chain (PEM). None = no TLS.")  # noqa: RUF009
+    tls_key: Path | None = _setting(None, "Private key (PEM, PKCS#8). None = no TLS.")  # noqa: RUF009
     public_url: str | None = _setting(
         None,
-        "URL under which browsers and clients reach the server; in DSNs and links. None = from host and port.",
+        "URL under which browsers and clients reach the server. None = from host and port.",
     )
 
 
@@ -208,31 +209,10 @@ class Settings:
         """Return the URL under which the server is reached, without a slash at the end."""
         if self.server.public_url is not None:
             return self.server.public_url.rstrip("/")
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.server.host, self.server.host)  # noqa: S104  # compared, not bound
+        host = _REACHED_AT.get(self.server.host, self.server.host)
         if ":" in host and not host.startswith("["):
             host = f"[{host}]"
         return f"{'https' if self.server.tls_cert else 'http'}://{host}:{self.server.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingInfo:
-    """What is known of one setting; ``key`` is dotted (``server.port``)."""
-
-    key: str
-    type: type
-    is_optional: bool
-    default: object
-    help: str
-    unit: str
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    is_secret: bool
-
-    @property
-    def variable(self) -> str:
-        """Return the name of its environment variable."""
-        return ENVIRONMENT_PREFIX + self.key.upper().replace(".", "__")
 
 
 def default_data_dir(environ: Mapping[str, str] | None = None, *, is_root: bool | None = None) -> Path:
@@ -279,7 +259,7 @@ def load_settings(
                 problems.append(f"{_named(key, source)}: there is no such setting")
                 continue
             try:
-                values[key] = _convert(info, raw)
+                values[key] = convert(info, raw)
             except ValueError as error:
                 shown = "" if info.is_secret else f", not {raw!r}"
                 problems.append(f"{_named(key, source)}: expected {error}{shown}")
@@ -338,62 +318,6 @@ def _named(key: str, source: str) -> str:
     if source == "environment":
         return f"{ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')} (environment)"
     return f"{key} ({source})"
-
-
-def _convert(info: SettingInfo, raw: object) -> object:
-    """Return ``raw`` as the setting's type.
-
-    Raises:
-        ValueError: saying what was expected.
-    """
-    if raw is None or (info.is_optional and isinstance(raw, str) and raw.strip().lower() in {"", "none"}):
-        if info.is_optional:
-            return None
-        raise ValueError(_expected(info))
-    try:
-        value = _scalar(info.type, raw)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(_expected(info)) from error
-    if info.choices and value not in info.choices:
-        raise ValueError(_expected(info))
-    if isinstance(value, int | float) and not (
-        (info.low is None or value >= info.low) and (info.high is None or value <= info.high)
-    ):
-        raise ValueError(_expected(info))
-    return value
-
-
-def _scalar(kind: type, raw: object) -> object:
-    text = str(raw).strip()
-    if kind is bool:
-        if text.lower() in _TRUE | _FALSE:
-            return text.lower() in _TRUE
-    elif kind is int and not isinstance(raw, bool | float):
-        return int(text)
-    elif kind is float and not isinstance(raw, bool):
-        return float(text)
-    elif kind is Path and isinstance(raw, str | Path):
-        return Path(text).expanduser()
-    elif kind is str and isinstance(raw, str):
-        return text
-    raise ValueError
-
-
-def _expected(info: SettingInfo) -> str:
-    names: Mapping[type, str] = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        Path: "a path",
-    }
-    text = names.get(info.type, "a text")
-    if info.choices:
-        text = "one of " + ", ".join(info.choices)
-    if info.low is not None and info.high is not None:
-        text += f" from {info.low:g} to {info.high:g}"
-    elif info.low is not None:
-        text += f" of at least {info.low:g}"
-    return f"{text} {info.unit}".strip() + (" (or none)" if info.is_optional else "")
 
 
 def _build(data_dir: Path, values: Mapping[str, object]) -> Settings:

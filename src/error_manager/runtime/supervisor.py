@@ -1,7 +1,7 @@
 """The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker (seed box: Runtime).
 
-The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is started
-again; when the supervisor itself ends, however it does, everything below it ends too.
+The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is
+started again; when the supervisor itself ends, however it does, everything below it ends too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from error_manager.runtime.child import Backoff, Child
 from error_manager.runtime.log import rotate
 from error_manager.runtime.network import ask_ready
 from error_manager.runtime.process import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from error_manager.runtime.program import program
 from error_manager.runtime.settings import Settings
 from error_manager.storage.postgres.embedded import EmbeddedPostgres
 
@@ -43,18 +43,13 @@ class SetUpFailedError(Exception):
     code: int
 
 
-def program(command: str, words: Sequence[str], *extra: str) -> list[str]:
-    """Return the command line of one of our own commands, in this interpreter."""
-    return [sys.executable, "-P", "-m", "error_manager", command, *extra, *words]
-
-
 def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
     """Migrate and make the first access in a process of its own; return what ``runtime.setup.Ready`` holds.
 
     Raises:
         SetUpFailedError: it failed, and has said why on stderr.
     """
-    done = subprocess.run(program("migrate", words, "--set-up"), stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(program("set-up", words), stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         raise SetUpFailedError(code=done.returncode)
     found = json.loads(done.stdout)
@@ -66,7 +61,7 @@ def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
 def clear_orphans(data_dir: Path) -> int:
     """End what an earlier, killed supervisor left on this folder; return how many there were.
 
-    They end by themselves when their pipe closes; this only makes sure, before their port and slots are needed.
+    They end by themselves when their pipe closes; this makes sure before their port and slots are needed.
     """
     found = [process for process in psutil.process_iter() if _is_ours(process, data_dir)]
     for process in psutil.wait_procs(found, timeout=_ORPHAN_S)[1]:
@@ -123,7 +118,7 @@ class Supervisor:
         self._database_started = time.monotonic()
 
     async def run(self, on_ready: Callable[[], None]) -> int:
-        """Start the children, call ``on_ready`` once the server answers, watch until told to stop; return the exit code."""
+        """Start the children, call ``on_ready`` once the server answers, watch; return the exit code."""
         self._listen()
         ready = asyncio.create_task(self._announce(on_ready))
         try:

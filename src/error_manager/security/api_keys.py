@@ -1,7 +1,7 @@
-"""API keys ``em_<type>_<30 characters><checksum>``, ingest keys, and how both are checked (seed box: Security). Pure.
+"""API keys ``em_<type>_<secret><checksum>``, ingest keys, and how both are checked (seed box: Security). Pure.
 
-API keys are shown once and kept as SHA-256; the checksum lets a mistyped or invented key be refused without asking the
-database. Ingest keys are public names (32 hex) that can write to one project and read nothing.
+API keys are shown once and kept as SHA-256; the checksum lets a mistyped or invented key be refused without
+asking the database. Ingest keys are public names (32 hex) that can write to one project and read nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHECKSUM_CHARS: Final = 6  # 62^6 > 2^32
 _KEY: Final = re.compile(r"em_[a-z]{3}_([0-9A-Za-z]{30})([0-9A-Za-z]{6})", re.ASCII)
 _INGEST_KEY: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 RANDOM_BYTES: Final = 32
-"""Random bytes a new API key takes: 256 bits, so that reducing them to 30 digits in base 62 is even to 2^-77."""
+"""Random bytes a new API key takes: 256 bits, so that 30 digits in base 62 of them are even to 2^-77."""
 
 
 def make_api_key(randomness: bytes, *, kind: str = ADMIN) -> str:

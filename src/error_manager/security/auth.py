@@ -10,9 +10,7 @@ from error_manager.core.errors import AuthenticationError, AuthorizationError
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})  # "none": typed into the address bar
-_FORM_TYPES: Final = frozenset(
-    {"text/plain", "multipart/form-data", "application/x-www-form-urlencoded"}
-)
+_FORM_TYPES: Final = frozenset({"text/plain", "multipart/form-data", "application/x-www-form-urlencoded"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +22,7 @@ class Caller:
 
     @property
     def is_browser(self) -> bool:
-        """Return whether the browser added the credentials by itself, so that a foreign page could have asked."""
+        """Return whether a browser added the credentials by itself: a foreign page could have asked."""
         return self.key_id is None
 
 
@@ -60,10 +58,8 @@ def check_same_origin(*, method: str, fetch_site: str, origin: str, host: str) -
     """
     if method in _SAFE_METHODS:
         return
-    if fetch_site:
-        is_own = fetch_site in _OWN_SITES
-    else:
-        is_own = bool(origin) and urlsplit(origin).netloc == host
+    is_ours = bool(origin) and urlsplit(origin).netloc == host
+    is_own = fetch_site in _OWN_SITES if fetch_site else is_ours
     if not is_own:
         message = "This request did not come from a page of Error Manager."
         raise AuthorizationError(message)

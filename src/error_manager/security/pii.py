@@ -1,7 +1,8 @@
 """Masks personal data and secrets in a whole error (seed box: Security Manager, PII).
 
-Texts go through the detectors of core; values under sensitive names (``password``, ``Authorization``, cookies) go
-whole. Unchanged parts are kept as they are, so that an error without anything to mask costs a walk and no copies.
+Texts go through the detectors of core; values under sensitive names (``password``, ``Authorization``,
+cookies) go whole. Unchanged parts are kept as they are, so that an error without anything to mask costs a
+walk and no copies.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 
 from error_manager.core.detection import EMAIL, IP, SECRET
 from error_manager.core.limits import MAX_NOTES
-from error_manager.core.masking import CompilePattern, Finding, TextMasker, compile_standard
+from error_manager.core.masking import SHORTEST_CHARS, CompilePattern, Finding, TextMasker, compile_standard
 from error_manager.core.sensitive_key import is_sensitive_key
 from error_manager.core.types import Breadcrumb, ErrorEvent, ExceptionInfo, FieldNote, Frame, Request, User
 
@@ -30,9 +31,12 @@ _EVENT_TEXTS: Final = (
     "service",
     "template",
 )
+_FRAME_NAMES: Final = ("function", "module", "filename", "abs_path", "package")
 _LONG_INTEGER: Final = 10**11
 """Integers from twelve digits on may be card numbers."""
+_KNOWN_KEYS: Final = 8_192
 _COOKIE: Final = re.compile(r"([^=;\s]+)=([^;]*)", re.ASCII)
+_SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|digest|token|apikey) ", re.ASCII)
 _PLAIN_COOKIE: Final = re.compile(r"[A-Za-z_-]{0,10}|[0-9.]{1,5}", re.ASCII)
 
 
@@ -52,26 +56,27 @@ class Masked:
 class _Walk:
     """What one error's walk finds on its way."""
 
-    __slots__ = ("findings", "notes")
+    __slots__ = ("findings", "notes", "seen")
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.notes: list[FieldNote] = []
+        self.seen: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {}
 
 
 class Masker:
     """Masks errors and texts with one engine; remembers texts that need no mask, so keep one for long.
 
     Args:
-        compile_pattern: RE2's ``compile`` in the server (linear time); the default is the standard library, for
-            the client.
+        compile_pattern: RE2's ``compile`` in the server (linear time); the client takes the standard library.
     """
 
     def __init__(self, compile_pattern: CompilePattern = compile_standard) -> None:
         self._masker = TextMasker(compile_pattern)
+        self._plain_keys: set[str] = set()
 
     def mask_text(self, text: str) -> str:
-        """Return the text with personal data and secrets replaced by masks; ``mask_text`` of that is itself."""
+        """Return the text with masks for personal data and secrets; masking that again changes nothing."""
         return self._masker.mask(text)
 
     def mask_event(self, event: ErrorEvent) -> Masked:
@@ -102,7 +107,7 @@ class Masker:
         fresh = [note for note in walk.notes if (note.path, note.reason) not in known]
         changes["notes"] = (*event.notes, *fresh)[:MAX_NOTES]
         return Masked(
-            event=replace(event, **changes),  # type: ignore[arg-type]  # names and values come from the same event
+            event=replace(event, **changes),  # type: ignore[arg-type]  # the event's own fields
             subjects=_subjects(walk.findings),
             classes=Counter(finding.name for finding in walk.findings),
         )
@@ -112,7 +117,22 @@ class Masker:
         if new is not old:
             changes[name] = new
 
-    # --- values ------------------------------------------------------------------------------------------------
+    # --- is there anything to do? -----------------------------------------------------------------
+
+    def _is_clean(self, values: Mapping[str, object]) -> bool:
+        """Return whether all names and texts inside are known to need no mask: most locals of most frames."""
+        return self._plain_keys.issuperset(values) and all(map(self._is_clean_value, values.values()))
+
+    def _is_clean_value(self, value: object) -> bool:
+        if isinstance(value, str):
+            return value in self._masker.clean or len(value) < SHORTEST_CHARS
+        if isinstance(value, Mapping):
+            return self._is_clean(value)
+        if isinstance(value, (list, tuple)):
+            return all(map(self._is_clean_value, value))
+        return not isinstance(value, int) or value < _LONG_INTEGER
+
+    # --- values -----------------------------------------------------------------------------------
 
     def _text(self, text: str, path: str, walk: _Walk, *, is_code: bool = False) -> str:
         start = len(walk.findings)
@@ -132,7 +152,7 @@ class Masker:
         if isinstance(value, str):
             return self._text(value, path, walk)
         if isinstance(value, Mapping):
-            return self._mapping(value, path, walk)
+            return self._again(value, path, walk)
         if isinstance(value, (list, tuple)):
             return self._sequence(value, path, walk)
         if isinstance(value, int) and value >= _LONG_INTEGER:
@@ -140,18 +160,39 @@ class Masker:
             return value if masked == str(value) else masked
         return value
 
+    def _again(self, values: Mapping[str, object], path: str, walk: _Walk) -> Mapping[str, object]:
+        """Mask a nested mapping, once for all frames that hand the same object on under the same name."""
+        name = path.rpartition(".")[2]
+        known = walk.seen.get(name)
+        if known is not None and known[0] == values:
+            return values if known[1] is known[0] else known[1]
+        masked = self._mapping(values, path, walk)
+        walk.seen[name] = values, masked
+        return masked
+
     def _mapping(self, values: Mapping[str, object], path: str, walk: _Walk) -> Mapping[str, object]:
+        if self._is_clean(values):
+            return values
         changed: dict[str, object] = {}
         renamed: dict[str, str] = {}
         for key, value in values.items():
+            if key in self._plain_keys and self._is_clean_value(value):
+                continue
             if (name := self._masker.mask(key, walk.findings)) is not key and name != key:
                 renamed[key] = name
+            elif not is_sensitive_key(key):
+                self._remember_key(key)
             masked = self._entry(key, value, f"{path}.{name}", walk)
             if masked is not value:
                 changed[key] = masked
         if renamed:
             return {renamed.get(key, key): changed.get(key, value) for key, value in values.items()}
         return {**values, **changed} if changed else values
+
+    def _remember_key(self, key: str) -> None:
+        if len(self._plain_keys) >= _KNOWN_KEYS:
+            self._plain_keys.clear()
+        self._plain_keys.add(key)
 
     def _entry(self, key: str, value: object, path: str, walk: _Walk) -> object:
         if value is None or isinstance(value, bool) or value in ("", SECRET) or not is_sensitive_key(key):
@@ -161,6 +202,9 @@ class Masker:
             return value if secret == value else secret
         if isinstance(value, str) and "cookie" in key.lower():
             return self._cookies(value, path, walk)
+        if isinstance(value, str) and (scheme := _SCHEME.match(value)):
+            is_done = value[scheme.end() :] == SECRET
+            return value if is_done else f"{scheme.group()}{self._secret(path, walk)}"
         return self._hidden(value, path, walk)
 
     def _hidden(self, value: object, path: str, walk: _Walk) -> object:
@@ -193,7 +237,7 @@ class Masker:
         masked = tuple(self._text(value, path, walk, is_code=is_code) for value in values)
         return values if masked == values else masked
 
-    # --- parts of an error ---------------------------------------------------------------------------------------
+    # --- parts of an error ------------------------------------------------------------------------
 
     def _exceptions(self, values: tuple[ExceptionInfo, ...], walk: _Walk) -> tuple[ExceptionInfo, ...]:
         masked = tuple(
@@ -216,17 +260,18 @@ class Masker:
 
     def _frame(self, value: Frame, path: str, walk: _Walk) -> Frame:
         changes: dict[str, object] = {}
-        for name in ("function", "module", "filename", "abs_path", "package"):
-            text = getattr(value, name)
-            if text:
+        names = (value.function, value.module, value.filename, value.abs_path, value.package)
+        if not self._masker.clean.issuperset(names):
+            for name, text in zip(_FRAME_NAMES, names, strict=True):
                 self._note(changes, name, text, self._text(text, f"{path}.{name}", walk))
-        line = value.context_line
-        self._note(
-            changes, "context_line", line, self._text(line, f"{path}.context_line", walk, is_code=True)
-        )
-        for name in ("pre_context", "post_context"):
-            lines = getattr(value, name)
-            if lines:
+        if not self._masker.clean_code.issuperset(
+            (value.context_line, *value.pre_context, *value.post_context)
+        ):
+            line = value.context_line
+            self._note(
+                changes, "context_line", line, self._text(line, f"{path}.context_line", walk, is_code=True)
+            )
+            for name, lines in (("pre_context", value.pre_context), ("post_context", value.post_context)):
                 self._note(changes, name, lines, self._texts(lines, f"{path}.{name}", walk, is_code=True))
         variables = value.variables
         self._note(changes, "variables", variables, self._mapping(variables, f"{path}.variables", walk))
@@ -239,6 +284,8 @@ class Masker:
         return values if all(new is old for new, old in zip(masked, values, strict=True)) else masked
 
     def _breadcrumb(self, value: Breadcrumb, path: str, walk: _Walk) -> Breadcrumb:
+        if self._masker.clean.issuperset((value.message, value.category)) and self._is_clean(value.data):
+            return value
         message = self._text(value.message, f"{path}.message", walk)
         category = self._text(value.category, f"{path}.category", walk)
         data = self._mapping(value.data, f"{path}.data", walk)

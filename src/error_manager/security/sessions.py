@@ -13,8 +13,8 @@ LINK_LIFETIME: Final = timedelta(minutes=15)
 SESSION_LIFETIME: Final = timedelta(days=30)
 """After this a person signs in again, whatever they did meanwhile."""
 IDLE_LIFETIME: Final = timedelta(days=7)
-"""After this without a request a session is over. OWASP names 30 minutes for banks; this is mostly a developer's
-own laptop, bound to 127.0.0.1 unless told otherwise, and signing in again takes a terminal."""
+"""After this without a request a session is over. OWASP names 30 minutes for banks; this is mostly a
+developer's own machine, bound to 127.0.0.1 unless told otherwise, and signing in again takes a terminal."""
 TOKEN_BYTES: Final = 32
 _TOKEN: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _COOKIE: Final = "error_manager_session"
@@ -37,7 +37,7 @@ def hash_token(token: str) -> bytes:
 
 
 def cookie_name(*, is_tls: bool) -> str:
-    """Return the name of the session cookie; over TLS the ``__Host-`` prefix ties it to this host and path."""
+    """Return the name of the session cookie; over TLS ``__Host-`` ties it to this host and path."""
     return f"__Host-{_COOKIE}" if is_tls else _COOKIE
 
 

@@ -18,7 +18,6 @@ from error_manager.core.types import (
     ErrorEvent,
     ErrorId,
     EventId,
-    GroupId,
     ItemCategory,
     OutcomeKind,
     PatternId,
@@ -419,7 +418,8 @@ class PatternOrder(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternFilter:
     """Which patterns to list. None and empty mean "any". ``text`` is the user's search (words, "phrases", -not,
-    and ``field:value`` / ``-field:value`` pairs already split off into ``fields``)."""
+    and ``field:value`` / ``-field:value`` pairs already split off into ``fields``).
+    """
 
     project_ids: tuple[ProjectId, ...] = ()
     text: str = ""
@@ -568,7 +568,7 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagSummary:
-    """One tag key: ``total`` errors carry it; ``values`` are the most frequent, ``distinct`` how many there are."""
+    """One tag key: ``total`` errors carry it; ``values`` are the most frequent of ``distinct`` ones."""
 
     key: str
     total: int
@@ -611,7 +611,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBooks:
-    """PostgreSQL's part of the ledger, read in one snapshot: cursors of every slot, finished received, outcomes."""
+    """PostgreSQL's part of the ledger, in one snapshot: cursors of every slot, finished received, outcomes."""
 
     cursors: Mapping[int, Cursor]
     received: int
@@ -706,7 +706,7 @@ class QueryStore(Protocol):
         until: datetime | None = None,
         values: int = 10,
     ) -> tuple[TagSummary, ...]:
-        """Return the tags of a pattern with up to ``values`` top values each, most frequent key first (whole UTC days)."""
+        """Return the tags of a pattern, each with its top ``values``; most frequent key first (whole UTC days)."""
         ...
 
     async def users(self, pattern_id: PatternId) -> UserCounts:
@@ -765,7 +765,7 @@ class QueryStore(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> LedgerBooks:
-        """Return cursors, finished received and outcomes in one snapshot (hours from ``since`` to before ``until``)."""
+        """Return cursors, received and outcomes in one snapshot (hours from ``since`` to before ``until``)."""
         ...
 
     async def reports(
@@ -818,7 +818,7 @@ class Session:
 
 
 class AccessStore(Protocol):
-    """Projects, keys, persons and sessions. Keys, tokens and session ids come in hashed (SHA-256), never plain.
+    """Projects, keys, persons and sessions. Keys, tokens and session ids come in hashed, never plain.
 
     Every change of projects or ingest keys is announced on the channel ``em_keys``.
     """

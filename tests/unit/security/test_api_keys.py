@@ -32,7 +32,9 @@ def test_every_single_typo_is_refused() -> None:
             hash_api_key(key[:place] + typo + key[place + 1 :])
 
 
-@pytest.mark.parametrize("text", ["", "em_adm_", "a" * 32, "em_adm_" + "0" * 36, "em_adm_é" * 5, "x" * 10_000])
+@pytest.mark.parametrize(
+    "text", ["", "em_adm_", "a" * 32, "em_adm_" + "0" * 36, "em_adm_é" * 5, "x" * 10_000]
+)
 def test_other_texts_are_refused(text: str) -> None:
     """Malformed keys are no keys."""
     with pytest.raises(AuthenticationError):

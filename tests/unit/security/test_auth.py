@@ -35,7 +35,9 @@ def test_other_schemes_are_refused(header: str) -> None:
         ("DELETE", "", "http://h:1.evil", False),
     ],
 )
-def test_changes_must_come_from_our_own_pages(method: str, fetch_site: str, origin: str, is_own: bool) -> None:
+def test_changes_must_come_from_our_own_pages(
+    method: str, fetch_site: str, origin: str, is_own: bool
+) -> None:
     """Fetch metadata decides; without it the origin must be the host."""
     if is_own:
         check_same_origin(method=method, fetch_site=fetch_site, origin=origin, host="h:1")

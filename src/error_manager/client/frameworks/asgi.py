@@ -1,4 +1,4 @@
-"""ASGI middleware: adds the request to errors, reports what the application did not catch, and re-raises it."""
+"""ASGI middleware: adds the request to errors, reports what the application did not catch."""
 
 from __future__ import annotations
 

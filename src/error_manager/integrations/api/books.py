@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, get
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 from prometheus_client import PROCESS_COLLECTOR
 
 from error_manager.core.errors import AuthenticationError, NotFoundError, StorageError
@@ -36,7 +36,8 @@ async def read_outcomes(
         ItemCategory, QueryParameter(name="category", description="Kind of item; errors unless asked.")
     ] = ItemCategory.ERROR,
     since: Annotated[
-        datetime | None, QueryParameter(name="from", description="Items received from this hour on (RFC 3339).")
+        datetime | None,
+        QueryParameter(name="from", description="Items received from this hour on (RFC 3339)."),
     ] = None,
     until: Annotated[
         datetime | None, QueryParameter(name="to", description="Items received before this hour.")
@@ -69,7 +70,7 @@ async def read_outcomes(
 
 @get("/status", summary="Read the status of the installation", tags=["Status"])
 async def read_status(services: Services) -> Response[dict[str, Any]]:
-    """Return processes, disks, inbox, database and the ledger; while the database is away, what can be told."""
+    """Return processes, disks, inbox, database and the ledger; less of it while the database is away."""
     view = await monitoring.status_view(services)
     body: dict[str, Any] = msgspec.to_builtins(view)
     if view.ledger is not None:
@@ -90,7 +91,9 @@ async def list_reports(
 
 
 @get("/reports/{number:int}/{file_format:str}", summary="Download a report", tags=["Reports"])
-async def read_report(services: Services, number: int, file_format: str) -> Response[bytes]:
+async def read_report(
+    services: Services, number: FromPath[int], file_format: FromPath[str]
+) -> Response[bytes]:
     """Return the file of a report: json, html or csv."""
     if not 0 < number <= parameters.MAX_ID or file_format not in _MEDIA_TYPES:
         raise NotFoundError
@@ -118,7 +121,7 @@ async def read_metrics(services: Services, request: Request[Any, Any, Any]) -> R
 
 
 def _is_local(request: Request[Any, Any, Any]) -> bool:
-    """Return whether the caller sits on this machine; behind a proxy everyone seems to, so then nobody does."""
+    """Return whether the caller sits on this machine; behind a proxy all seem to, so then nobody does."""
     if request.client is None or any(name in request.headers for name in _FORWARDED):
         return False
     try:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Router, get
+from litestar.params import FromPath, FromQuery
 
 from error_manager.core.encoding import event_to_json
 from error_manager.core.types import ErrorId, EventId, PatternId, ProjectId, Severity
@@ -27,7 +28,7 @@ from error_manager.storage.base import ErrorFilter, ErrorRow, Page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """One error; ``error`` is all that was kept of it, masked. ``previous_id`` is the next older one of its pattern."""
+    """One error; ``error`` is all that was kept of it, masked; ``previous_id`` is the next older of its pattern."""
 
     id: ErrorId
     event_id: EventId
@@ -49,12 +50,12 @@ class ErrorBody:
 
 
 @get("/", summary="List errors")
-async def list_errors(
+async def list_errors(  # noqa: PLR0917  # Litestar passes query parameters by name
     services: Services,
     project: Projects = None,
-    pattern: int | None = None,
+    pattern: FromQuery[int | None] = None,
     q: Search = "",
-    severity: list[Severity] | None = None,
+    severity: FromQuery[list[Severity] | None] = None,
     module: Text = "",
     error_code: Text = "",
     environment: Text = "",
@@ -80,7 +81,7 @@ async def list_errors(
 
 
 @get("/{reference:str}", summary="Read an error")
-async def read_error(services: Services, reference: str) -> ErrorBody:
+async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
     row = detail.row

@@ -32,12 +32,15 @@ Search = Annotated[
     QueryParameter(
         name="q",
         max_length=2000,
-        description='Words, "phrases", -not, and field:value (type, module, code, severity, env, release, is, tags).',
+        description=(
+            'Words, "phrases", -not, and field:value: type, module, code, severity, env, release, is, or any tag.'
+        ),
     ),
 ]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=500, description="Rows of one page.")]
 Cursor = Annotated[
-    str | None, QueryParameter(name="cursor", description="The `next` of the page before; none for the first.")
+    str | None,
+    QueryParameter(name="cursor", description="The `next` of the page before; none for the first."),
 ]
 Text = Annotated[str, QueryParameter(max_length=1000)]
 

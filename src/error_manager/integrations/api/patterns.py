@@ -1,4 +1,4 @@
-"""Patterns over REST: list, one, its errors, history and tags, and what people do to them (seed box: REST API)."""
+"""Patterns over REST: lists, errors, history, tags, and what people do to them (seed box: REST API)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Router, get, post
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from error_manager.core.types import PatternStatus, Severity
@@ -63,19 +63,19 @@ class Ignore:
 
 
 @get("/", summary="List patterns")
-async def list_patterns(
+async def list_patterns(  # noqa: PLR0917  # Litestar passes query parameters by name
     services: Services,
     project: Projects = None,
     q: Search = "",
-    status: PatternStatus | None = None,
-    severity: list[Severity] | None = None,
+    status: FromQuery[PatternStatus | None] = None,
+    severity: FromQuery[list[Severity] | None] = None,
     environment: Text = "",
     release: Text = "",
     since: Since = None,
     until: Until = None,
-    sort: Annotated[PatternOrder, QueryParameter(name="sort", description="Largest, newest or worst first.")] = (
-        PatternOrder.LAST_SEEN
-    ),
+    sort: Annotated[
+        PatternOrder, QueryParameter(name="sort", description="Largest, newest or worst first.")
+    ] = (PatternOrder.LAST_SEEN),
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[PatternRow]:
@@ -93,15 +93,15 @@ async def list_patterns(
 
 
 @get("/{number:int}", summary="Read a pattern")
-async def read_pattern(services: Services, number: int) -> PatternRow:
+async def read_pattern(services: Services, number: FromPath[int]) -> PatternRow:
     """Return one pattern."""
     return await services.queries.pattern(parameters.pattern_id(number))
 
 
 @get("/{number:int}/errors", summary="List the errors of a pattern")
-async def list_pattern_errors(
+async def list_pattern_errors(  # noqa: PLR0917  # as above
     services: Services,
-    number: int,
+    number: FromPath[int],
     q: Search = "",
     since: Since = None,
     until: Until = None,
@@ -120,9 +120,9 @@ async def list_pattern_errors(
 
 
 @get("/{number:int}/history", summary="Read the history of a pattern")
-async def read_history(
+async def read_history(  # noqa: PLR0917  # as above
     services: Services,
-    number: int,
+    number: FromPath[int],
     since: Since = None,
     until: Until = None,
     environment: Text = "",
@@ -142,7 +142,9 @@ async def read_history(
 
 
 @get("/{number:int}/tags", summary="Read the tags of a pattern")
-async def read_tags(services: Services, number: int, since: Since = None, until: Until = None) -> Tags:
+async def read_tags(
+    services: Services, number: FromPath[int], since: Since = None, until: Until = None
+) -> Tags:
     """Return the tags of a pattern with their most frequent values (whole UTC days)."""
     pattern = await services.queries.pattern(parameters.pattern_id(number))
     return Tags(
@@ -153,13 +155,15 @@ async def read_tags(services: Services, number: int, since: Since = None, until:
 
 
 @post("/{number:int}/resolve", summary="Resolve a pattern", status_code=HTTP_200_OK)
-async def resolve(services: Services, request: Request[Caller, Any, Any], number: int) -> PatternRow:
+async def resolve(
+    services: Services, request: Request[Caller, Any, Any], number: FromPath[int]
+) -> PatternRow:
     """Mark a pattern resolved; its next error reopens it."""
     return await monitoring.resolve(services, parameters.pattern_id(number), person_id=request.user.person_id)
 
 
 @post("/{number:int}/ignore", summary="Ignore a pattern", status_code=HTTP_200_OK)
-async def ignore(services: Services, request: Request[Caller, Any, Any], number: int) -> PatternRow:
+async def ignore(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
     """Ignore a pattern until a time, or for ever. Body: `{"until": "2030-01-01T00:00:00Z"}` or nothing."""
     wanted = await read_json(request, Ignore)
     return await monitoring.ignore(
@@ -171,13 +175,13 @@ async def ignore(services: Services, request: Request[Caller, Any, Any], number:
 
 
 @post("/{number:int}/reopen", summary="Reopen a pattern", status_code=HTTP_200_OK)
-async def reopen(services: Services, request: Request[Caller, Any, Any], number: int) -> PatternRow:
+async def reopen(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
     """Mark a pattern unresolved."""
     return await monitoring.reopen(services, parameters.pattern_id(number), person_id=request.user.person_id)
 
 
 @post("/{number:int}/undo", summary="Undo the last change of a pattern", status_code=HTTP_200_OK)
-async def undo(services: Services, request: Request[Caller, Any, Any], number: int) -> PatternRow:
+async def undo(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
     """Take back the last resolve, ignore or reopen."""
     return await monitoring.undo(services, parameters.pattern_id(number), person_id=request.user.person_id)
 

@@ -33,7 +33,7 @@ _CODES: Final = {
 }
 
 
-def problem(error: Exception) -> tuple[int, dict[str, object], dict[str, str]]:
+def problem(error: Exception) -> tuple[int, dict[str, object], dict[str, str]]:  # noqa: PLR0911  # one line per kind
     """Return status, body and headers that tell of an exception; foreign ones say nothing but "internal"."""
     match error:
         case ValidationError():

@@ -18,7 +18,7 @@ from error_manager.integrations.web.api_docs import show_docs
 from error_manager.integrations.web.failure import answer_failure
 from error_manager.integrations.web.gate import require_caller
 from error_manager.integrations.web.live import stream_events
-from error_manager.integrations.web.login import show_login, sign_in, sign_out
+from error_manager.integrations.web.login import show_link, show_login, sign_in, sign_out
 from error_manager.integrations.web.pages import router as pages
 from error_manager.integrations.web.template import SECURITY_HEADERS
 
@@ -37,6 +37,7 @@ def create_app(services: QueryServices) -> Litestar:
             pages,
             books.read_metrics,
             show_login,
+            show_link,
             sign_in,
             sign_out,
             stream_events,
@@ -70,7 +71,7 @@ def _openapi(services: QueryServices) -> OpenAPIConfig:
     )
 
 
-async def _add_security_headers(message: Message, scope: Scope) -> None:
+async def _add_security_headers(message: Message, scope: Scope) -> None:  # noqa: ARG001  # Litestar passes both
     """Add the headers that every answer carries, also those of failures; what a route set itself stays."""
     if message["type"] != "http.response.start":
         return

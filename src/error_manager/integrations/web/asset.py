@@ -1,4 +1,4 @@
-"""The files of the pages (styles, scripts, icons): read and compressed once, cached by their content's hash."""
+"""The files of the pages: styles, scripts, icons; read and compressed once, cached by hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller sees when something goes wrong: problem+json for programs, a page for people (seed box: REST API)."""
+"""What a caller sees when something fails: problem+json for programs, a page for people (seed box: REST API)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from litestar.response import Redirect
 
 from error_manager.core.errors import ErrorManagerError
 from error_manager.integrations.api.problem import MEDIA_TYPE, problem
-from error_manager.integrations.web.login import login_address
 from error_manager.integrations.web.template import html
 
 _INTERNAL: Final = 500
@@ -28,10 +27,7 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     if _is_program(request):
         return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
     if status == _UNAUTHENTICATED and request.scope.get("method") == "GET":
-        return Redirect(
-            login_address(request.scope["path"], request.scope["query_string"].decode("latin-1")),
-            status_code=303,
-        )
+        return Redirect("/login", status_code=303)
     response = html(
         "failure.html",
         frame=None,

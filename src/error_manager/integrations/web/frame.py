@@ -19,7 +19,10 @@ _RANGE_WORDS: Final = tuple((value, word) for value, word, _ in RANGES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFrame:
-    """The frame of one page. Empty choices are not drawn; ``line`` is None while the database is away."""
+    """The frame of one page. Empty choices are not drawn; ``line`` is None while the database is away.
+
+    ``scope`` is the project that foot line and live events are limited to; None = the whole installation.
+    """
 
     active: str
     rail: tuple[tuple[str, str, str, str], ...]
@@ -27,6 +30,7 @@ class PageFrame:
     line: StatusLine | None = None
     projects: tuple[Project, ...] = ()
     project: Project | None = None
+    scope: Project | None = None
     environments: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
     ranges: tuple[tuple[str, str], ...] = ()
@@ -45,13 +49,16 @@ async def plain_frame(
     svc: QueryServices, *, active: str, person: str, project: Project | None = None
 ) -> PageFrame:
     """Return the frame of a page without filters; its search leads to the patterns of the project."""
-    home = project.id if project else await first_project(svc)
+    projects = await known_projects(svc)
+    home = project.id if project else projects[0].id if projects else ProjectId(1)
+    scope = project if len(projects) > 1 else None
     return PageFrame(
         active=active,
         rail=rail(home),
         person=person,
-        line=await foot_line(svc),
+        line=await foot_line(svc, scope.id if scope else None),
         project=project,
+        scope=scope,
         kept=(("project", str(project.id)),) if project else (),
     )
 
@@ -67,8 +74,9 @@ async def list_frame(
         active="patterns",
         rail=rail(home),
         person=person,
-        line=await foot_line(svc),
+        line=await foot_line(svc, project.id if project else None),
         projects=view.projects,
+        scope=project,
         project=project or (view.projects[0] if len(view.projects) == 1 else None),
         environments=_choices((item.value for item in view.environments), query.environment),
         releases=_choices((item.value for item in view.releases), query.release),
@@ -93,21 +101,20 @@ def rail(project_id: ProjectId | int) -> tuple[tuple[str, str, str, str], ...]:
     )
 
 
-async def foot_line(svc: QueryServices) -> StatusLine | None:
-    """Return the foot line, None while the database is away."""
+async def foot_line(svc: QueryServices, project_id: ProjectId | None) -> StatusLine | None:
+    """Return the foot line of a project (None = of all), None while the database is away."""
     try:
-        return await monitoring.foot_line(svc)
+        return await monitoring.foot_line(svc, project_ids=(project_id,) if project_id is not None else ())
     except StorageError:
         return None
 
 
-async def first_project(svc: QueryServices) -> ProjectId:
-    """Return the project with the smallest id, 1 while the database is away."""
+async def known_projects(svc: QueryServices) -> tuple[Project, ...]:
+    """Return all projects, none while the database is away."""
     try:
-        projects = await svc.access.projects()
+        return await svc.access.projects()
     except StorageError:
-        return ProjectId(1)
-    return projects[0].id if projects else ProjectId(1)
+        return ()
 
 
 def _choices(values: Iterable[str], chosen: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Lets callers in: session cookie for people, Bearer key for programs, nobody else (seed box: Authentication).
+"""Lets callers in: people by session cookie, programs by Bearer key (seed box: Authentication).
 
 Every route is closed unless it says ``opt={"is_public": True}``.
 """

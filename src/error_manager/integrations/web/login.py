@@ -6,12 +6,11 @@ Opening the link shows a button and uses nothing up: programs that preview links
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import Body, FromPath
 from litestar.response import Redirect
 
 from error_manager.core.errors import AuthenticationError
@@ -24,17 +23,21 @@ from error_manager.security.sessions import SESSION_LIFETIME, cookie_name
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
-@get(["/login", "/login/{token:str}"], opt={"is_public": True}, include_in_schema=False)
-async def show_login(token: str = "", next: str = "/") -> Response[bytes]:  # noqa: A002  # the name in addresses
-    """Show the button of a link, or how to get a link."""
-    if token:
-        return html("enter.html", frame=None, token=token, next=_local(next))
-    return html("login.html", frame=None, reason="", status_code=200)
+@get("/login", opt={"is_public": True}, include_in_schema=False)
+async def show_login() -> Response[bytes]:
+    """Tell how to get a link."""
+    return html("login.html", frame=None, reason="")
+
+
+@get("/login/{token:str}", opt={"is_public": True}, include_in_schema=False)
+async def show_link(token: FromPath[str]) -> Response[bytes]:
+    """Show the button that uses up a link."""
+    return html("enter.html", frame=None, token=token)
 
 
 @post("/login", opt={"is_public": True}, include_in_schema=False)
 async def sign_in(services: Services, request: Request[Any, Any, Any], data: Form) -> Response[Any]:
-    """Use up the link, set the cookie, go on to the page."""
+    """Use up the link, set the cookie, go on to the pages."""
     check_origin(request)
     try:
         session_id = await access.sign_in(
@@ -55,7 +58,7 @@ async def sign_in(services: Services, request: Request[Any, Any, Any], data: For
         samesite="lax",
         max_age=int(SESSION_LIFETIME.total_seconds()),
     )
-    return Redirect(_local(data.get("next", "/")), status_code=303, cookies=[cookie])
+    return Redirect("/", status_code=303, cookies=[cookie])
 
 
 @post("/logout", opt={"is_public": True}, include_in_schema=False)
@@ -70,15 +73,3 @@ async def sign_out(services: Services, request: Request[Any, Any, Any]) -> Respo
     response = Redirect("/login", status_code=303)
     response.delete_cookie(name, path="/")
     return response
-
-
-def login_address(path: str, query: str) -> str:
-    """Return where to send a person who must sign in first, and back to the page after."""
-    wanted = f"{path}?{query}" if query else path
-    return f"/login?next={quote(wanted, safe='/')}" if wanted != "/" else "/login"
-
-
-def _local(address: str) -> str:
-    """Return the address when it is one of ours, "/" otherwise; ``//host`` and ``/\\host`` leave the site."""
-    is_ours = address.startswith("/") and address[1:2] not in {"/", "\\"} and address.isprintable()
-    return address if is_ours else "/"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
+from error_manager.core.search import clean
 from error_manager.core.types import PatternStatus, ProjectId, Severity
 from error_manager.storage.base import PatternFilter, PatternOrder
 
@@ -21,7 +22,6 @@ RANGES: Final = (
 )
 DEFAULT_RANGE: Final = "14d"
 ALL_STATUSES: Final = "all"
-_MAX_CHARS: Final = 500
 _MAX_PROJECT_ID: Final = 2**31 - 1
 
 
@@ -82,7 +82,7 @@ class PatternQuery:
     def url(self, **changes: object) -> str:
         """Return the address with changes; the list starts again unless the change names a cursor."""
         changed = replace(self, **({"cursor": ""} | changes))  # type: ignore[arg-type]  # names and types are the fields'
-        written = urlencode(changed.pairs())
+        written = urlencode(changed.pairs(), errors="replace")
         return f"/patterns?{written}" if written else "/patterns"
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -110,7 +110,7 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> PatternQuery:
     Args:
         pairs: names and values of the query string, in order; the first of a name counts (severity: all).
     """
-    listed = [(name, value[:_MAX_CHARS]) for name, value in pairs]
+    listed = [(name, clean(value)) for name, value in pairs]
     first: dict[str, str] = {}
     for name, value in listed:
         first.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""How each language is connected: what to install and what to write, with the project's DSN (seed box: Client).
+"""How each language is connected: what to install and to write, with the project's DSN (seed box: Client).
 
 Pure texts. The clients are the ones applications already have; only the last two are ours.
 """

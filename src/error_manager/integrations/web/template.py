@@ -59,6 +59,7 @@ def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("error_manager.integrations.web"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -80,7 +81,6 @@ def environment() -> Environment:
         "size": view.size_text,
         "sparkline": view.sparkline,
         "until": _until,
-        "visible": view.visible,
         "words": _words,
     }
     made.globals["asset"] = asset_url
@@ -89,13 +89,20 @@ def environment() -> Environment:
 
 def second_line(row: PatternRow, limit: int = _LINE_CHARS) -> str:
     """Return the message of a pattern without what its title already says, cut to ``limit`` characters."""
-    rest = row.message.removeprefix(row.title).removeprefix(":").strip()
+    head, _, after = row.message.partition(": ")
+    is_title = head == row.title or head.endswith(f".{row.title}")  # Java and Python name the package, too
+    rest = after.strip() if is_title else row.message.removeprefix(row.title).strip()
     return rest if len(rest) <= limit else f"{rest[:limit]}…"
 
 
 def is_fresh(row: PatternRow, now: datetime) -> bool:
     """Return whether the pattern was first seen within the last hour."""
     return now - row.first_seen < _FRESH
+
+
+def _shown(value: object) -> object:
+    """Return what an expression of a template puts on the page: text with everything unseen made visible."""
+    return view.visible(value) if type(value) is str else value
 
 
 def _history_path(points: tuple[HistoryPoint, ...]) -> str:

@@ -214,7 +214,7 @@ def tag_url(key: str, value: str) -> str:
     """Return the address of all patterns with that tag, "" when the search cannot say it."""
     if not _TAG_KEY.fullmatch(key) or '"' in value or not value:
         return ""
-    return "/patterns?" + urlencode({"q": f'tag.{key}:"{value}"', "status": "all"})
+    return "/patterns?" + urlencode({"q": f'tag.{key}:"{value}"', "status": "all"}, errors="replace")
 
 
 def severity_shape(severity: Severity) -> str:

@@ -20,8 +20,10 @@ def to_html(report: Report) -> bytes:
     """Return the report as a page; everything in it is escaped."""
     bars = _bars(report.history)
     peak = max((point.count for point in report.history), default=0)
-    text = _environment().get_template("report.html").render(
-        report=report, bars=bars, width=_WIDTH, height=_HEIGHT, peak=peak
+    text = (
+        _environment()
+        .get_template("report.html")
+        .render(report=report, bars=bars, width=_WIDTH, height=_HEIGHT, peak=peak)
     )
     return text.encode("utf-8", "replace")
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
 from error_manager.core.types import PatternStatus, ProjectId
-from error_manager.flows.access import AccessServices, create_project
+from error_manager.flows.access import create_project
+from error_manager.flows.services import AccessServices
 from error_manager.runtime.demo.faults import SERVICES
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import Sealer, load_master_key
-from error_manager.storage.base import PatternFilter, PatternOrder
+from error_manager.storage.base import Bucket, PatternFilter, PatternOrder, Window
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import pool
 from error_manager.storage.postgres.queries import PostgresQueries
@@ -54,8 +55,13 @@ async def resolve_as_of(settings: Settings, project_id: ProjectId, *, title: str
     """Resolve the project's patterns of that title, as if it had been done at ``at``."""
     async with _connections(settings) as connections:
         queries = PostgresQueries(connections)
+        trend = Window(bucket=Bucket.DAY, since=at - timedelta(days=1), until=at)
         page = await queries.list_patterns(
-            PatternFilter(project_ids=(project_id,)), order=PatternOrder.COUNT, limit=500, cursor=None, now=at
+            PatternFilter(project_ids=(project_id,)),
+            order=PatternOrder.COUNT,
+            limit=500,
+            cursor=None,
+            trend=trend,
         )
         for pattern in page.items:
             if pattern.title.startswith(title) and pattern.status is PatternStatus.UNRESOLVED:

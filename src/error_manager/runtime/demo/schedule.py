@@ -14,8 +14,8 @@ from error_manager.runtime.demo.faults import FAULTS, Fault
 
 DAYS: Final = 14
 _HOURS: Final = DAYS * 24
-_DAY_CURVE: Final = tuple(
-    0.25 + 1.5 * max(0.0, math.sin(math.pi * (hour - 5) / 19)) ** 1.6 for hour in range(24)
+_DAY_CURVE: Final[tuple[float, ...]] = tuple(
+    0.25 + 1.5 * math.pow(max(0.0, math.sin(math.pi * (hour - 5) / 19)), 1.6) for hour in range(24)
 )
 _WEEK_CURVE: Final = (1.0, 0.96, 0.98, 1.02, 1.12, 1.25, 0.92)  # Monday first; people shop on Saturday
 

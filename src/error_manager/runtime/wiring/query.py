@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from litestar import Litestar
@@ -19,6 +18,7 @@ from error_manager.monitoring.dashboard import StatusLine
 from error_manager.runtime.host import host_facts
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.storage.files import FolderFiles
 from error_manager.storage.inbox import ZstdCompressor
 from error_manager.storage.inbox_reader import SqliteInboxReader
 from error_manager.storage.postgres.access import PostgresAccess
@@ -59,8 +59,6 @@ def build(settings: Settings, *, slot: int) -> Showing:
     Raises:
         DataFolderError: the master key is missing or wrong.
     """
-    data_dir = settings.data_dir
-    sealer = Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
     name = f"error-manager serve {slot}"
     connections = pool(
         settings.database_url, application_name=name, min_size=1, max_size=_MAX_CONNECTIONS, autocommit=True
@@ -69,30 +67,28 @@ def build(settings: Settings, *, slot: int) -> Showing:
         lambda: connect(settings.database_session_url, application_name=f"{name} live", autocommit=True),
         channel=LIVE_CHANNEL,
     )
-    services = QueryServices(
+    services = query_services(settings, connections, LiveHub(payloads=listener.payloads))
+    return Showing(app=create_app(services), services=services, connections=connections)
+
+
+def query_services(settings: Settings, connections: Pool, live: LiveHub) -> QueryServices:
+    """Return what reads the store, over a pool of autocommit connections.
+
+    Raises:
+        DataFolderError: the master key is missing or wrong.
+    """
+    data_dir = settings.data_dir
+    sealer = Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
+    return QueryServices(
         queries=PostgresQueries(connections),
         access=PostgresAccess(connections),
         sealer=sealer,
         inbox=SqliteInboxReader(data_dir / "inbox", sealer=sealer, compressor=ZstdCompressor()),
-        live=LiveHub(payloads=listener.payloads),
+        live=live,
         host=lambda: host_facts(data_dir),
-        read_file=lambda path: read_file(data_dir / "files", path),
+        read_file=FolderFiles(data_dir / "files").read,
         clock=lambda: datetime.now(UTC),
         randomness=os.urandom,
         url=settings.public_url,
         version=VERSION,
     )
-    return Showing(app=create_app(services), services=services, connections=connections)
-
-
-def read_file(folder: Path, path: str) -> bytes:
-    """Return the bytes of a file below the folder.
-
-    Raises:
-        OSError: there is none, or the path leads elsewhere.
-    """
-    found = (folder / path).resolve()
-    if not found.is_relative_to(folder.resolve()):
-        message = f"{path} is not below the files folder."
-        raise FileNotFoundError(message)
-    return found.read_bytes()

@@ -24,7 +24,6 @@ from error_manager.security.encryption import Sealer, load_master_key
 from error_manager.storage.base import IngestKey
 from error_manager.storage.inbox import (
     SqliteInbox,
-    SqliteInboxReader,
     ZstdCompressor,
     default_max_bytes,
     remove_ownerless,
@@ -49,7 +48,6 @@ class Serving:
     showing: Showing
     counter: ItemCounter
     quota: SharedTokenBuckets
-    reader: SqliteInboxReader
 
     async def flush(self) -> None:
         """Write the counts of refused items each second, until cancelled."""
@@ -61,7 +59,6 @@ class Serving:
         """Write the last counts and close the inbox."""
         await self.counter.flush(self.inbox)
         await self.inbox.close()
-        self.reader.close()
         self.quota.close()
 
 
@@ -95,8 +92,7 @@ async def build(settings: Settings, *, slot: int) -> Serving:
         clock=lambda: datetime.now(UTC),
         randomness=os.urandom,
     )
-    reader = SqliteInboxReader(data_dir / "inbox", sealer=sealer, compressor=ZstdCompressor())
-    showing = query.build(settings, slot=slot, sealer=sealer, inbox=reader)
+    showing = query.build(settings, slot=slot)
     app = IngestApp(
         services,
         health=lambda: _health(inbox, keys, feed),
@@ -104,9 +100,7 @@ async def build(settings: Settings, *, slot: int) -> Serving:
         max_open=settings.limits.connections // 2,
     )
     await inbox.open()
-    return Serving(
-        app=app, inbox=inbox, feed=feed, showing=showing, counter=counter, quota=quota, reader=reader
-    )
+    return Serving(app=app, inbox=inbox, feed=feed, showing=showing, counter=counter, quota=quota)
 
 
 def _inbox(settings: Settings, slot: int, sealer: Sealer) -> SqliteInbox:

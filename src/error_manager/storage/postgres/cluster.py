@@ -1,7 +1,7 @@
-"""The files of the embedded PostgreSQL: making them, configuring them, refusing foreign ones (seed box: PostgreSQL).
+"""The files of the embedded PostgreSQL: made, configured, or refused when foreign (seed box: PostgreSQL).
 
-As root the server runs as an unprivileged account that owns only ``postgres/<major>`` and the socket folder; the
-configuration and the passwords belong to us, so nothing that account could plant is ever followed by root.
+As root the server runs as an unprivileged account that owns only ``postgres/<major>`` and the socket folder;
+the configuration and the passwords belong to us, so root never follows anything that account could plant.
 """
 
 from __future__ import annotations
@@ -30,11 +30,6 @@ LOGIN_ROLES: Final = (SUPERUSER, MIGRATOR, APP, READER)
 SOCKET_PORT: Final = 5432
 _SOCKET_LIMIT: Final = 100  # bytes; the kernel's is 107 on Linux, 103 on macOS
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-_HBA: Final = """\
-# Written by Error Manager at each start. Passwords are in DIR/keys; nobody is trusted.
-local  all  all                scram-sha-256
-"""
-_HBA_TCP: Final = "host   all  all  127.0.0.1/32  scram-sha-256\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +39,6 @@ class Account:
     name: str
     uid: int
     gid: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterOptions:
-    """What of the server can be set (see ``runtime.settings``)."""
-
-    shared_buffers_mb: int = 64
-    max_connections: int = 60
-    has_tcp: bool = False
-    is_durable: bool = True  # False: no fsync; for databases of tests only
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +77,13 @@ class Cluster:
 
     @property
     def socket_dir(self) -> Path:
-        """Return the folder of the socket: ``run/pg``, or a private temporary folder when that path is too long."""
+        """Return the folder of the socket: ``run/pg``, or a private temporary one when that is too long."""
         usual = self.data_dir / "run" / "pg"
         if len(os.fsencode(usual / f".s.PGSQL.{self.port}.lock")) <= _SOCKET_LIMIT:
             return usual
         name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
-        return Path("/tmp") / f"error-manager-{name}"  # noqa: S108  # private, and its owner is checked; TMPDIR differs by shell
+        # not TMPDIR: that differs by shell; the folder is private and its owner is checked
+        return Path("/tmp") / f"error-manager-{name}"  # noqa: S108
 
     def environment(self) -> dict[str, str]:
         """Return the environment of PostgreSQL's programs: ours must not change what they do."""
@@ -147,8 +133,8 @@ class Cluster:
 def open_cluster(data_dir: Path, account: Account | None, *, port: int = SOCKET_PORT) -> Cluster:
     """Return the cluster of a data folder, such that the account can reach it; parents are never changed.
 
-    A folder below a closed one (a home of root, a temporary folder) is reached on Linux through a descriptor that the
-    server inherits. Keep the result as long as the server runs.
+    A folder below a closed one (root's home, a temporary folder) is reached on Linux through a descriptor
+    that the server inherits. Keep the result as long as the server runs.
 
     Raises:
         DataFolderError: the account cannot reach it; the closed ancestor is named.
@@ -172,11 +158,11 @@ def closed_ancestor(path: Path, account: Account | None) -> Path | None:
     return next((folder for folder in reversed(path.parents) if not _may_pass(folder.stat(), account)), None)
 
 
-def prepare(cluster: Cluster, programs: Path, options: ClusterOptions) -> tuple[str, ...]:
-    """Make or check the cluster and write its configuration; return what was repaired, in words.
+def prepare(cluster: Cluster, programs: Path) -> tuple[str, ...]:
+    """Make or check the cluster; return what was repaired, in words.
 
     Raises:
-        DataFolderError: the files are of another major version, damaged, or lie where the account cannot reach them.
+        DataFolderError: the files are of another major version or damaged, or the socket folder is not ours.
     """
     notes: list[str] = []
     for folder in ("postgres", "run", "pg", "keys", "logs"):
@@ -193,7 +179,6 @@ def prepare(cluster: Cluster, programs: Path, options: ClusterOptions) -> tuple[
             f"{cluster.pgdata} is damaged (global/pg_control is missing). Restore it from a backup. "
             f"To start empty instead, move {cluster.pgdata} and {cluster.marker} away."
         )
-    _write_config(cluster, options)
     return tuple(notes)
 
 
@@ -230,7 +215,8 @@ def _refuse_other_major(cluster: Cluster) -> None:
         }
     if found:
         raise DataFolderError(
-            f"{cluster.data_dir} holds data of PostgreSQL {max(found)}; this release runs PostgreSQL {MAJOR}. "
+            f"{cluster.data_dir} holds data of PostgreSQL {max(found)}; "
+            f"this release runs PostgreSQL {MAJOR}. "
             "Nothing was touched. Start it with the release that wrote it, and upgrade step by step."
         )
 
@@ -338,78 +324,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_config(cluster: Cluster, options: ClusterOptions) -> None:
-    text = _config_text(cluster, options)
-    hba = _HBA + (_HBA_TCP if options.has_tcp else "")
-    for path, content in ((cluster.config_file, text), (cluster.hba_file, hba)):
-        fresh = path.with_suffix(".new")
-        fresh.write_text(content, encoding="utf-8")
-        fresh.chmod(0o640)
-        if cluster.account is not None:
-            os.chown(fresh, 0, cluster.account.gid)
-        fresh.rename(path)
-
-
-def _config_text(cluster: Cluster, options: ClusterOptions) -> str:
-    values: dict[str, str | int] = {
-        "hba_file": _quoted(cluster.seen(cluster.hba_file)),
-        "listen_addresses": "'127.0.0.1'" if options.has_tcp else "''",
-        "port": cluster.port,
-        "unix_socket_directories": _quoted(cluster.seen(cluster.socket_dir)),
-        "unix_socket_permissions": "0700",
-        "password_encryption": "scram-sha-256",
-        "max_connections": options.max_connections,
-        "superuser_reserved_connections": 3,
-        "shared_buffers": f"{options.shared_buffers_mb}MB",
-        "huge_pages": "off",
-        "jit": "off",  # costs memory per backend and milliseconds per statement; nothing here runs long
-        "work_mem": "8MB",
-        "maintenance_work_mem": "64MB",
-        "effective_cache_size": "1GB",
-        "random_page_cost": "1.1",
-        "io_method": "sync",  # PostgreSQL 18 starts three helpers otherwise; measured: no gain here, 6 MB each
-        "max_logical_replication_workers": 0,
-        "max_worker_processes": 4,
-        "max_parallel_workers": 2,
-        "max_parallel_workers_per_gather": 0,
-        "wal_level": "replica",
-        "wal_compression": "on",
-        "max_wal_size": "512MB",
-        "min_wal_size": "80MB",
-        "checkpoint_timeout": "10min",
-        "checkpoint_completion_target": "0.9",
-        "autovacuum_naptime": "30s",
-        "autovacuum_max_workers": 2,
-        "autovacuum_vacuum_scale_factor": "0.05",  # rollup rows are updated all the time
-        "autovacuum_vacuum_cost_delay": "2ms",
-        "autovacuum_analyze_scale_factor": "0.05",
-        "track_activity_query_size": 4096,
-        "TimeZone": "'UTC'",
-        "log_timezone": "'UTC'",
-        "log_line_prefix": "'%m [%p] %a '",
-        "log_checkpoints": "off",
-        "log_min_duration_statement": "2s",
-        "log_parameter_max_length": 0,  # values of errors do not belong into a log
-        "log_parameter_max_length_on_error": 0,
-        "log_error_verbosity": "terse",
-        "log_lock_waits": "on",
-        "logging_collector": "off",  # our supervisor rotates the file; saves a process
-    }
-    if not options.is_durable:
-        values |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    lines = [f"{name} = {value}" for name, value in values.items()]
-    custom = cluster.data_dir / "postgres" / "custom.conf"
-    return "\n".join(
-        [
-            "# Written by Error Manager at each start. Your own lines go to the file named at the end; they win.",
-            *lines,
-            f"include_if_exists = {_quoted(cluster.seen(custom))}",
-            "",
-        ]
-    )
-
-
-def _quoted(path: str) -> str:
-    return "'" + path.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,7 +1,7 @@
-"""How everything here talks to PostgreSQL (seed box: PostgreSQL Adapter): connections, pools, translated errors.
+"""Connections, pools and translated errors of PostgreSQL (seed box: PostgreSQL Adapter).
 
-Prepared statements are off (``prepare_threshold=None``): they break behind a pooler in transaction mode, and statements
-here are batched, so planning is not what costs.
+Prepared statements are off (``prepare_threshold=None``): they break behind a pooler in transaction mode, and
+statements here are batched, so planning is not what costs.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ def pool(
 ) -> AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]:
     """Return a pool that is not open yet: ``await pool.open()``, at the end ``await pool.close()``.
 
-    It opens even while the database is away. Each connection is checked when it is handed out, so that a restart of
-    the database costs a caller a reconnect and not an error. ``PoolTimeout`` is an ``OperationalError``.
+    It opens even while the database is away. Each connection is checked when it is handed out, so that a
+    restart of the database costs a caller a reconnect and not an error. ``PoolTimeout`` is an
+    ``OperationalError``.
     """
     parameters = connection_parameters(
         url, application_name=application_name, statement_timeout_s=statement_timeout_s

@@ -1,7 +1,7 @@
 """Runs the embedded PostgreSQL as a child of ours: start, readiness, stop, repair (seed box: PostgreSQL).
 
-Our own supervision instead of the wheel's: that one gives up on recoveries longer than 10 s, trusts any process that
-has the pid of a stale file, and opens the home of root to everybody.
+Our own supervision instead of the wheel's: that one gives up on recoveries longer than 10 s, trusts any
+process that has the pid of a stale file, and opens the home of root to everybody.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import psutil
 
 from error_manager.core.errors import DataFolderError
 from error_manager.storage.postgres.binaries import copied_programs, wheel_programs
-from error_manager.storage.postgres.cluster import Cluster, ClusterOptions, closed_ancestor, prepare
+from error_manager.storage.postgres.cluster import Cluster, closed_ancestor, prepare
+from error_manager.storage.postgres.server_config import ClusterOptions, write_config
 
 _FAST_S: Final = 8.0  # fast shutdown: disconnects, writes a checkpoint
 _IMMEDIATE_S: Final = 3.0  # immediate shutdown: recovery at the next start
@@ -71,8 +72,9 @@ class EmbeddedPostgres:
         """
         self.stop(is_immediate=True)  # reaps the child of an earlier start
         programs = self._programs()
-        notes = prepare(self.cluster, programs, self.options)
+        notes = prepare(self.cluster, programs)
         notes += clear_the_way(self.cluster)
+        write_config(self.cluster, self.options)
         command = [
             str(programs / "postgres"),
             "-D",
@@ -90,7 +92,7 @@ class EmbeddedPostgres:
                 env=self.cluster.environment(),
                 cwd="/",
                 start_new_session=True,  # Ctrl-C in the terminal is for the supervisor alone
-                preexec_fn=_end_with_parent,  # noqa: PLW1509  # calls one function that was loaded before the fork
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # one call, loaded before the fork
                 **self.cluster.identity(),
             )
         finally:
@@ -121,20 +123,19 @@ class EmbeddedPostgres:
             ConfigurationError: its programs are missing.
             DataFolderError: it cannot start; the end of its log is part of the message.
         """
-        started = time.monotonic()
         for attempt in range(_STARTS):
             offset = self.log_size()
             for note in self.spawn():
                 say(note)
-            if self._wait(say, started):
+            if self._wait(say):
                 return
             if attempt + 1 == _STARTS or not self.may_try_again(offset):
                 break
             time.sleep(_RETRY_S)
         raise DataFolderError(self.failure())
 
-    def _wait(self, say: Callable[[str], None], started: float) -> bool:
-        said = started
+    def _wait(self, say: Callable[[str], None]) -> bool:
+        started = said = time.monotonic()
         while (state := self.state()) is not ServerState.READY:
             if state is ServerState.STOPPED:
                 return False
@@ -195,10 +196,10 @@ class EmbeddedPostgres:
 
 
 def clear_the_way(cluster: Cluster) -> tuple[str, ...]:
-    """Stop a server of an earlier supervisor on this folder and remove its stale pid file; return what was done.
+    """Stop what an earlier supervisor left on this folder, remove its stale pid file; return what was done.
 
-    A pid alone proves nothing (it may be used again): a process counts only when it is a ``postgres`` whose working
-    folder is this cluster.
+    A pid alone proves nothing (it may be used again): a process counts only when it is a ``postgres`` whose
+    working folder is this cluster.
 
     Raises:
         DataFolderError: the earlier server does not end.
@@ -210,7 +211,7 @@ def clear_the_way(cluster: Cluster) -> tuple[str, ...]:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         mains = [process for process in orphans if _is_main(process)]
         if number is signal.SIGINT and not mains:
-            continue  # the main process is gone; what is left of it would take this for "cancel the statement"
+            continue  # the main process is gone; to the rest this means "cancel the statement"
         for process in mains or orphans:
             _send(process, number)
         orphans = psutil.wait_procs(orphans, timeout=_ORPHAN_S)[1]
@@ -276,8 +277,8 @@ def _tail(path: Path, size: int) -> str:
 def _end_with_parent() -> None:
     """Ask the kernel for a fast shutdown when the supervisor is gone, however it died (Linux only).
 
-    Elsewhere the next start stops the orphan. Runs in the child, after it gave up root: a change of account would
-    clear the request.
+    Elsewhere the next start stops the orphan. Runs in the child, after it gave up root: a change of account
+    would clear the request.
     """
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)

@@ -292,16 +292,21 @@ class PostgresErrorStore:
     async def _learn(self, rollups: Rollups) -> None:
         """Load what the caps must know of days this worker has not written yet."""
         days: list[TagDay] = sorted({(p, g, d) for p, g, d, _, _ in rollups.days})
-        for day in self._tags.missing(days):
-            values: dict[str, set[str]] = {}
-            for key, value in await self._rows(
-                "known_tag_values", project_id=day[0], group_id=day[1], bucket=day[2]
+        for values, statement in ((self._tags, "known_tag_values"), (self._releases, "known_releases")):
+            missing = values.missing(days)
+            if not missing:
+                continue
+            found: dict[TagDay, dict[str, set[str]]] = {day: {} for day in missing}
+            for project, group, bucket, key, value in await self._rows(
+                statement,
+                projects=[day[0] for day in missing],
+                groups=[day[1] for day in missing],
+                buckets=[day[2] for day in missing],
             ):
-                values.setdefault(key, set()).add(value)
-            self._tags.learn(day, values)
-        for day in self._releases.missing(days):
-            rows = await self._rows("known_releases", project_id=day[0], group_id=day[1], bucket=day[2])
-            self._releases.learn(day, {"": {row[0] for row in rows}})
+                day = (ProjectId(project), GroupId(bytes(group)), bucket)
+                found[day].setdefault(key, set()).add(value)
+            for day, known in found.items():
+                values.learn(day, known)
 
     async def _users(self, rollups: Rollups) -> dict[GroupKey, int]:
         if not rollups.users:

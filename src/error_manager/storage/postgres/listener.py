@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import psycopg
@@ -21,7 +21,7 @@ class PostgresListener:
         self._connect = connect
         self._channel = channel
 
-    async def payloads(self) -> AsyncIterator[str]:
+    async def payloads(self) -> AsyncGenerator[str, None]:
         """Yield "" once it listens, then each payload, until the connection breaks.
 
         Raises:

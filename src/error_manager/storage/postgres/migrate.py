@@ -123,7 +123,7 @@ def _run(
     say: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> None:
-    """Run the migrations on a connection of their own; those already committed stay when a later one has to wait for a lock."""
+    """Run the migrations on a connection of their own; what is committed stays when a later one must wait."""
     if not due:
         return
     engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url), poolclass=NullPool)
@@ -163,7 +163,7 @@ def _upgrade(borrowed: Connection, target: str) -> None:
 
 
 def _scripts(borrowed: Connection) -> Iterator[Script]:
-    """Yield our SQL files as alembic wants them: a chain in the order of their numbers, without Python files."""
+    """Yield our SQL files as alembic wants them: a chain in the order of numbers, without Python files."""
     previous: str | None = None
     for revision in revisions():
         module = ModuleType(f"migration_{revision.id}")
@@ -175,7 +175,7 @@ def _scripts(borrowed: Connection) -> Iterator[Script]:
 
 
 def _executor(borrowed: Connection, text: str) -> Callable[[], None]:
-    """Return what runs a whole file; through the driver, because SQLAlchemy would read ``:name`` and ``%`` in it."""
+    """Return what runs a whole file; through the driver: SQLAlchemy would read ``:name`` and ``%`` in it."""
 
     def upgrade() -> None:
         driver = borrowed.connection.driver_connection

@@ -10,8 +10,9 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
+from error_manager.core.errors import ValidationError
 from error_manager.core.search import split_terms, web_query
-from error_manager.core.types import ProjectId
+from error_manager.core.types import FieldError, ProjectId
 from error_manager.storage.postgres.connection import translate
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
@@ -20,6 +21,9 @@ Rows = list[tuple[Any, ...]]
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 ANY_TEXT: Final = sql.SQL("true")
+TOO_SLOW: Final = FieldError(
+    path="q", message="this search took too long; add a time range, a project or a word to look for"
+)
 
 
 class Reader:
@@ -33,12 +37,15 @@ class Reader:
         """Return all rows.
 
         Raises:
-            StorageError: the database refused, is away, or took too long.
+            StorageError: the database refused or is away.
+            ValidationError: it took longer than a statement may; only searches can.
         """
         try:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, values)
                 return await cursor.fetchall()
+        except psycopg.errors.QueryCanceled as error:
+            raise ValidationError((TOO_SLOW,)) from error
         except psycopg.Error as error:
             raise translate(error) from error
 

@@ -18,7 +18,7 @@ _FILE_NAME: Final = re.compile(r"^(\d{4})_(pre|post)_([a-z0-9_]+)\.sql$")
 
 
 class Phase(StrEnum):
-    """When a migration may run: ``pre`` works with the old release too, ``post`` only after that one is gone."""
+    """When a migration may run: ``pre`` works with the old release too, ``post`` only after it is gone."""
 
     PRE = "pre"
     POST = "post"
@@ -69,7 +69,7 @@ def current(connection: psycopg.Connection[Any]) -> str | None:
 
 
 def is_current(connection: psycopg.Connection[Any]) -> bool:
-    """Return whether no migration waits. A database of a newer release counts: migrations let the old one work on."""
+    """Return whether no migration waits; also true for the database of a newer release."""
     here = current(connection)
     return here is not None and here >= revisions()[-1].id
 
@@ -84,6 +84,9 @@ def check_server_version(connection: psycopg.Connection[Any]) -> None:
     if found < MIN_SERVER_VERSION:
         raise ConfigurationError(
             [
-                f"The database is PostgreSQL {found // 10_000}; Error Manager needs {MIN_SERVER_VERSION // 10_000} or newer."
+                (
+                    f"The database is PostgreSQL {found // 10_000}; "
+                    f"Error Manager needs {MIN_SERVER_VERSION // 10_000} or newer."
+                )
             ]
         )

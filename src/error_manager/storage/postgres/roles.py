@@ -1,4 +1,4 @@
-"""Roles and database of the embedded server (design D4): an owner without login, and logins that each may do little."""
+"""Roles of the embedded server (design D4): an owner without login, and logins that each may do little."""
 
 from __future__ import annotations
 

@@ -6,7 +6,12 @@ from litestar import Router
 
 from error_manager.integrations.web.pages.connect import show_arrival, show_connect
 from error_manager.integrations.web.pages.files import send_file
-from error_manager.integrations.web.pages.pattern import change_status, show_error_as, show_pattern
+from error_manager.integrations.web.pages.pattern import (
+    change_status,
+    show_error_as,
+    show_pattern,
+    show_pattern_error,
+)
 from error_manager.integrations.web.pages.patterns import list_patterns, start
 from error_manager.integrations.web.pages.status import show_ledger, show_status
 
@@ -17,6 +22,7 @@ router = Router(
         start,
         list_patterns,
         show_pattern,
+        show_pattern_error,
         show_error_as,
         change_status,
         show_connect,

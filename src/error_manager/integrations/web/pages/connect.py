@@ -8,6 +8,7 @@ from typing import Final
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from error_manager.core.errors import NotFoundError
 from error_manager.core.types import OutcomeKind, ProjectId
@@ -65,7 +66,9 @@ class RefusalLine:
 
 @get("/projects/{project_id:int}/connect")
 async def show_connect(
-    request: Request[Caller, object, State], services: NamedDependency[QueryServices], project_id: int
+    request: Request[Caller, object, State],
+    services: NamedDependency[QueryServices],
+    project_id: FromPath[int],
 ) -> Response[bytes]:
     """Show how to connect an application to a project."""
     view = await monitoring.connect_view(services, ProjectId(project_id))
@@ -85,7 +88,9 @@ async def show_connect(
 
 
 @get("/projects/{project_id:int}/arrival")
-async def show_arrival(services: NamedDependency[QueryServices], project_id: int) -> Response[bytes]:
+async def show_arrival(
+    services: NamedDependency[QueryServices], project_id: FromPath[int]
+) -> Response[bytes]:
     """Return the part of the page that listens; it fetches itself again when something was stored."""
     view = await monitoring.connect_view(services, ProjectId(project_id))
     values = arrival_values(view, await _newest(services, view))

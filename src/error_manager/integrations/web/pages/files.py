@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
+from litestar.params import FromPath
 
 from error_manager.core.errors import NotFoundError
 from error_manager.integrations.web.asset import assets
@@ -13,7 +14,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @get("/static/{name:path}", opt={"is_public": True})
-async def send_file(request: Request[Caller, object, State], name: str) -> Response[bytes]:
+async def send_file(request: Request[Caller, object, State], name: FromPath[str]) -> Response[bytes]:
     """Return one file, compressed when the browser takes that; its address changes with its content."""
     asset = assets().get(name.lstrip("/"))
     if asset is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -11,7 +12,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import Body, FromPath
 from litestar.response import Redirect
 
 from error_manager.core.encoding import event_to_json
@@ -51,20 +52,37 @@ _DONE: Final = {
 }
 
 
-@get(
-    [
-        "/patterns/{project_id:int}/{pattern_id:int}",
-        "/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}",
-    ]
-)
+@get("/patterns/{project_id:int}/{pattern_id:int}")
 async def show_pattern(
     request: Request[Caller, object, State],
     services: NamedDependency[QueryServices],
+    project_id: FromPath[int],
+    pattern_id: FromPath[int],
+) -> Response[bytes]:
+    """Show one pattern with its newest error."""
+    return await _pattern_page(request, services, project_id, pattern_id, None)
+
+
+@get("/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}")
+async def show_pattern_error(
+    request: Request[Caller, object, State],
+    services: NamedDependency[QueryServices],
+    project_id: FromPath[int],
+    pattern_id: FromPath[int],
+    error_id: FromPath[UUID],
+) -> Response[bytes]:
+    """Show one pattern with the error that the address names."""
+    return await _pattern_page(request, services, project_id, pattern_id, error_id)
+
+
+async def _pattern_page(
+    request: Request[Caller, object, State],
+    services: QueryServices,
     project_id: int,
     pattern_id: int,
-    error_id: UUID | None = None,
+    error_id: UUID | None,
 ) -> Response[bytes]:
-    """Show one pattern with one of its errors, the newest unless the address names one."""
+    """Return the page of a pattern with one of its errors."""
     asked = request.query_params.get("range", "")
     chosen = asked if asked in HISTORY_DAYS else DEFAULT_RANGE
     view = await monitoring.pattern_view(
@@ -84,10 +102,10 @@ async def show_pattern(
 @get("/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}/{form:str}")
 async def show_error_as(
     services: NamedDependency[QueryServices],
-    project_id: int,
-    pattern_id: int,
-    error_id: UUID,
-    form: str,
+    project_id: FromPath[int],
+    pattern_id: FromPath[int],
+    error_id: FromPath[UUID],
+    form: FromPath[str],
 ) -> Response[bytes]:
     """Return one error as ``markdown``, ``text`` or ``json``, to copy or to keep."""
     detail = await monitoring.error(services, error_id)
@@ -109,8 +127,8 @@ async def show_error_as(
 async def change_status(
     request: Request[Caller, object, State],
     services: NamedDependency[QueryServices],
-    project_id: int,
-    pattern_id: int,
+    project_id: FromPath[int],
+    pattern_id: FromPath[int],
     data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[bytes] | Redirect:
     """Resolve, ignore, reopen or undo; answers with the changed part, or leads back without JavaScript."""
@@ -172,7 +190,7 @@ def error_values(event: ErrorEvent) -> dict[str, object]:
         "masked_notes": masked,
         "other_notes": other,
         "contexts": [
-            (name, list(value.items()) if isinstance(value, dict) else [("value", value)])
+            (name, list(value.items()) if isinstance(value, Mapping) else [("value", value)])
             for name, value in event.contexts.items()
         ],
         "user_facts": _user_facts(event.user) if event.user else [],

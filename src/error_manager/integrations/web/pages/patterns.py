@@ -12,7 +12,7 @@ from litestar.response import Redirect
 from error_manager.core.types import PatternStatus, Severity
 from error_manager.flows import monitoring
 from error_manager.flows.services import QueryServices
-from error_manager.integrations.web.frame import first_project, list_frame
+from error_manager.integrations.web.frame import known_projects, list_frame
 from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.query import PatternQuery, parse_query
 from error_manager.integrations.web.template import html
@@ -30,16 +30,21 @@ _OFFERED = (Severity.FATAL, Severity.CRITICAL, Severity.ERROR, Severity.WARNING,
 
 
 @get("/")
-async def start(request: Request[Caller, object, State], services: NamedDependency[QueryServices]) -> Redirect:
+async def start(
+    request: Request[Caller, object, State], services: NamedDependency[QueryServices]
+) -> Redirect:
     """Lead to the patterns, or to connecting an application while no error has arrived."""
     if request.url.query or await _has_errors(services):
         query = f"?{request.url.query}" if request.url.query else ""
         return Redirect(f"/patterns{query}")
-    return Redirect(f"/projects/{await first_project(services)}/connect")
+    projects = await known_projects(services)
+    return Redirect(f"/projects/{projects[0].id if projects else 1}/connect")
 
 
 @get("/patterns")
-async def list_patterns(request: Request[Caller, object, State], services: NamedDependency[QueryServices]) -> Response[bytes]:
+async def list_patterns(
+    request: Request[Caller, object, State], services: NamedDependency[QueryServices]
+) -> Response[bytes]:
     """Show the list of patterns that the address asks for."""
     now = services.clock()
     query = parse_query(request.query_params.multi_items())

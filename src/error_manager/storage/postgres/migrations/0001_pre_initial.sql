@@ -236,6 +236,8 @@ CREATE TABLE rollup_hour (
     count        bigint NOT NULL,
     PRIMARY KEY (project_id, group_id, bucket, environment, release, shard)
 ) WITH (fillfactor = 80);
+-- Ranges over all patterns read the hours at their edges; rows come in the order of time, so some kB of summary do.
+CREATE INDEX rollup_hour_bucket ON rollup_hour USING brin (bucket) WITH (pages_per_range = 16, autosummarize = on);
 CREATE TABLE rollup_day (
     project_id   integer NOT NULL,
     group_id     bytea NOT NULL,

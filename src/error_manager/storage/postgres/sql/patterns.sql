@@ -37,32 +37,31 @@ ORDER BY {position} DESC, p.id DESC
 LIMIT %(limit)s
 
 -- name: list_patterns_in_range
--- Counts of a range come from whole days plus the hours at its edges (measured 20x cheaper than hours alone).
-WITH active AS (
-    SELECT p.* FROM error_patterns p
-    WHERE {filter} AND p.last_seen >= %(since)s AND p.first_seen < %(until)s
-), counted AS MATERIALIZED (
-    SELECT a.project_id, a.id, sum(c.count)::bigint AS count
-    FROM active a
-    JOIN pattern_groups g ON g.project_id = a.project_id AND g.pattern_id = a.id
-    CROSS JOIN LATERAL (
-        SELECT r.count FROM rollup_day r
-        WHERE r.project_id = g.project_id AND r.group_id = g.group_id
+-- Counts of a range come from whole days plus the hours at its edges, summed by group before anything is joined.
+WITH summed AS (
+    SELECT u.project_id, u.group_id, sum(u.count)::bigint AS count
+    FROM (
+        SELECT r.project_id, r.group_id, r.count FROM rollup_day r
+        WHERE r.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
             AND r.bucket >= %(day_from)s AND r.bucket < %(day_to)s AND {releases}
         UNION ALL
-        SELECT r.count FROM rollup_hour r
-        WHERE r.project_id = g.project_id AND r.group_id = g.group_id
+        SELECT r.project_id, r.group_id, r.count FROM rollup_hour r
+        WHERE r.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
             AND r.bucket >= %(head_from)s AND r.bucket < %(head_to)s AND {releases}
         UNION ALL
-        SELECT r.count FROM rollup_hour r
-        WHERE r.project_id = g.project_id AND r.group_id = g.group_id
+        SELECT r.project_id, r.group_id, r.count FROM rollup_hour r
+        WHERE r.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
             AND r.bucket >= %(tail_from)s AND r.bucket < %(tail_to)s AND {releases}
-    ) c
-    GROUP BY a.project_id, a.id
+    ) u
+    GROUP BY u.project_id, u.group_id
+), counted AS MATERIALIZED (
+    SELECT g.project_id, g.pattern_id AS id, sum(s.count)::bigint AS count
+    FROM summed s JOIN pattern_groups g ON g.project_id = s.project_id AND g.group_id = s.group_id
+    GROUP BY g.project_id, g.pattern_id
 )
 SELECT {columns}, c.count, {position}
-FROM counted c JOIN active p ON p.project_id = c.project_id AND p.id = c.id
-WHERE %(after)s::text IS NULL OR ({position}, p.id) < ({after}, %(after_id)s)
+FROM counted c JOIN error_patterns p ON p.project_id = c.project_id AND p.id = c.id
+WHERE {filter} AND (%(after)s::text IS NULL OR ({position}, p.id) < ({after}, %(after_id)s))
 ORDER BY {position} DESC, p.id DESC
 LIMIT %(limit)s
 

@@ -146,13 +146,15 @@ ON CONFLICT (project_id, group_id, bucket, key, value, shard)
     DO UPDATE SET count = rollup_day_tag.count + excluded.count;
 
 -- name: known_tag_values
--- What this day already holds, so that the cap on distinct values survives a restart of the worker.
-SELECT DISTINCT t.key, t.value FROM rollup_day_tag t
-WHERE t.project_id = %(project_id)s AND t.group_id = %(group_id)s AND t.bucket = %(bucket)s;
+-- What these days already hold, so that the cap on distinct values survives a restart of the worker.
+SELECT DISTINCT t.project_id, t.group_id, t.bucket, t.key, t.value
+FROM unnest(%(projects)s::int[], %(groups)s::bytea[], %(buckets)s::timestamptz[]) AS d (project_id, group_id, bucket)
+JOIN rollup_day_tag t USING (project_id, group_id, bucket);
 
 -- name: known_releases
-SELECT DISTINCT release FROM rollup_day
-WHERE project_id = %(project_id)s AND group_id = %(group_id)s AND bucket = %(bucket)s;
+SELECT DISTINCT t.project_id, t.group_id, t.bucket, ''::text, t.release
+FROM unnest(%(projects)s::int[], %(groups)s::bytea[], %(buckets)s::timestamptz[]) AS d (project_id, group_id, bucket)
+JOIN rollup_day t USING (project_id, group_id, bucket);
 
 -- name: add_outcomes
 INSERT INTO outcomes (project_id, hour, category, outcome, reason, shard, quantity)

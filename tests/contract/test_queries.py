@@ -1,0 +1,17 @@
+"""The in-memory queries keep the contract; the PostgreSQL ones do in tests/integration/test_queries.py."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contract.query_store_contract import QueryStoreContract, errors
+
+from error_manager.storage.memory_queries import MemoryQueries
+
+
+class TestMemoryQueries(QueryStoreContract):
+    """The twin."""
+
+    @pytest.fixture
+    def store(self):
+        """Return queries over the contract's errors."""
+        return MemoryQueries(errors())

@@ -1,0 +1,309 @@
+"""Every page drawn with made-up values: complete, in the right words, and deaf to hostile text."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from error_manager.core.types import OutcomeKind
+from error_manager.integrations.web.frame import PageFrame, rail
+from error_manager.integrations.web.pages.connect import arrival_values, refusal_lines
+from error_manager.integrations.web.pages.pattern import pattern_values
+from error_manager.integrations.web.pages.patterns import list_values
+from error_manager.integrations.web.pages.status import process_groups, status_values, volumes
+from error_manager.integrations.web.query import RANGES, parse_query
+from error_manager.integrations.web.snippet import snippets
+from error_manager.integrations.web.template import render, second_line
+from error_manager.monitoring.dashboard import DiskFacts, ProcessFacts
+
+PAGES = (
+    "patterns",
+    "pattern",
+    "connect",
+    "arrived",
+    "status",
+    "away",
+    "login",
+    "failure",
+    "ledger",
+    "state",
+    "head",
+)
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would act on."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.tags = []
+        self.text = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(html):
+    """Return what a browser makes of a page."""
+    reader = Reader()
+    reader.feed(html)
+    return reader
+
+
+def frame(made_up, say, active="patterns"):
+    """Return a frame with every choice."""
+    return PageFrame(
+        active=active,
+        rail=rail(1),
+        person=say("Administrator"),
+        line=made_up["foot"](),
+        projects=made_up["PROJECTS"],
+        environments=(say("production"),),
+        releases=(say("shop@2.4.0"),),
+        ranges=tuple((value, word) for value, word, _ in RANGES),
+        environment=say("production"),
+        search=say("timeout"),
+        kept=(("status", say("all")),),
+    )
+
+
+def drawn(made_up, name, say):
+    """Return one page with made-up values."""
+    return {
+        "patterns": draw_list,
+        "pattern": draw_pattern,
+        "connect": draw_connect,
+        "arrived": draw_arrived,
+        "status": draw_status,
+        "away": draw_away,
+        "login": draw_login,
+        "failure": draw_failure,
+        "ledger": draw_ledger,
+        "state": draw_state,
+        "head": draw_head,
+    }[name](made_up, say)
+
+
+def draw_list(made_up, say):
+    """Return the list of patterns."""
+    values = list_values(made_up["patterns_view"](say), parse_query([("q", say("timeout"))]), made_up["NOW"])
+    around = frame(made_up, say)
+    return render("patterns.html", frame=around, has_errors=True, connect_url="/projects/1/connect", **values)
+
+
+def draw_pattern(made_up, say):
+    """Return the page of a pattern."""
+    values = pattern_values(made_up["pattern_view"](say), "14d", made_up["NOW"])
+    return render("pattern.html", frame=frame(made_up, say), **values)
+
+
+def draw_connect(made_up, say, *, has_arrived=False):
+    """Return the Connect page."""
+    view = made_up["connect_view"](say, has_arrived=has_arrived)
+    made = snippets(url=view.url, key=view.key.key, dsn=view.dsn)
+    values = arrival_values(view, made_up["detail"](say) if has_arrived else None)
+    return render("connect.html", frame=frame(made_up, say), snippets=made, now=made_up["NOW"], **values)
+
+
+def draw_arrived(made_up, say):
+    """Return the Connect page after the first error."""
+    return draw_connect(made_up, say, has_arrived=True)
+
+
+def draw_status(made_up, say, *, is_away=False):
+    """Return the status page."""
+    view = made_up["status_view"](say, is_away=is_away)
+    return render("status.html", frame=frame(made_up, say), **status_values(view, {1: say("Shop")}))
+
+
+def draw_away(made_up, say):
+    """Return the status page without a database."""
+    return draw_status(made_up, say, is_away=True)
+
+
+def draw_login(made_up, say):
+    """Return the login page."""
+    return render("login.html", frame=None, reason=say("Over."))
+
+
+def draw_failure(made_up, say):
+    """Return a failure page."""
+    values = {
+        "status": 503,
+        "title": say("Away"),
+        "explanation": say("Why"),
+        "lost": "",
+        "again": "/patterns",
+    }
+    return render("failure.html", frame=None, **values)
+
+
+def draw_ledger(made_up, say):
+    """Return the foot line."""
+    return render("ledger.html", line=made_up["foot"](), scope=None)
+
+
+def draw_state(made_up, say, template="pattern_state_changed.html"):
+    """Return the answer to a change in the list."""
+    return render(
+        template,
+        pattern=made_up["pattern"](1, say),
+        project_name=say("Shop"),
+        now=made_up["NOW"],
+        done="Resolved.",
+        can_undo=True,
+        is_row=template == "pattern_state_changed.html",
+    )
+
+
+def draw_head(made_up, say):
+    """Return the answer to a change on the page of a pattern."""
+    return draw_state(made_up, say, "pattern_head.html")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_hostile_text_stays_text(made_up, name):
+    """No value becomes a tag, a handler, a style or an address of its own."""
+    reader = read(drawn(made_up, name, made_up["hostile"]))
+    assert not [tag for tag, _ in reader.tags if tag in {"img", "iframe", "object", "style"}]
+    for tag, attributes in reader.tags:
+        assert not [key for key in attributes if key.startswith("on") or key == "style"], tag
+        if tag == "script":
+            assert attributes["src"].startswith("/static/")
+        for key in ("href", "action", "hx-get", "hx-post"):
+            assert attributes.get(key, "/").startswith(("/", "#", "?")), attributes
+    assert ("{{7*7}}" in "".join(reader.text)) is (name not in {"ledger", "state"})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_on_a_page_is_invisible(made_up, name):
+    """Control characters, direction overrides and lone surrogates of values are shown, not sent."""
+    text = "".join(read(drawn(made_up, name, made_up["hostile"])).text)
+    assert not {"\x1b", "\x00", "\u202e", "\ud800"} & set(text)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_ids_are_unique(made_up, name):
+    """Parts that replace themselves find themselves."""
+    ids = [
+        attributes["id"]
+        for _, attributes in read(drawn(made_up, name, made_up["same"])).tags
+        if "id" in attributes
+    ]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("word", ["issue", "event", "problem"])
+def test_pages_speak_of_errors_and_patterns(made_up, name, word):
+    """The words of the interface are kept."""
+    assert word not in "".join(read(drawn(made_up, name, made_up["same"])).text).lower().split()
+
+
+def test_the_list_shows_each_pattern_with_its_numbers(made_up):
+    """Title, message, severity word, counts with their exact value, and where the row leads."""
+    html = drawn(made_up, "patterns", made_up["same"])
+    reader = read(html)
+    links = [
+        attributes["href"] for tag, attributes in reader.tags if attributes.get("class") == "em-row-link"
+    ]
+    assert links == [
+        "/patterns/1/1",
+        "/patterns/1/2",
+        "/patterns/1/3",
+        "/patterns/1/4",
+        "/patterns/2/5",
+        "/patterns/1/6",
+    ]
+    assert 'title="1\u202f234\u202f567">1.2M<' in html
+    assert "came back" in html
+    assert "ignored for 20 h" in html
+
+
+def test_a_pattern_page_tells_what_where_and_why(made_up):
+    """Frames, chain, masks, steps, tags, releases and the parts of the fingerprint are there."""
+    text = "".join(read(drawn(made_up, "pattern", made_up["same"])).text)
+    for wanted in (
+        "4 frames in library django",
+        "caused by",
+        "share = total / len(cart.lines)",
+        "2 masked",
+        "-12.0 s",
+        "Firefox 141",
+        "shop@2.4.0",
+        "Why in this pattern",
+        "resolved by Administrator",
+    ):
+        assert wanted in text, wanted
+
+
+def test_a_pattern_without_errors_says_so(made_up):
+    """After retention the page stands, with counts and a sentence."""
+    view = made_up["pattern_view"](error=None, tags=(), changes=())
+    values = pattern_values(view, "14d", made_up["NOW"])
+    html = render("pattern.html", frame=frame(made_up, made_up["same"]), **values)
+    assert "Its errors are gone" in html
+
+
+def test_connect_turns_green_and_says_what_arrived(made_up):
+    """The first error is named with host and masked fields, and linked."""
+    html = drawn(made_up, "arrived", made_up["same"])
+    assert "Got it" in html
+    assert "from web-3" in html
+    assert "2 fields masked" in html
+    assert f'href="/patterns/1/1/{made_up["ERROR_ID"]}"' in html
+
+
+def test_connect_names_what_was_refused_and_how_to_mend_it(made_up):
+    """Reasons in words; what is no error is not called refused; dead letters say where to look."""
+    counts = made_up["connect_view"]().refusals
+    lines = refusal_lines((*counts, type(counts[0])(
+        project_id=1, category=counts[0].category, hour=counts[0].hour,
+        outcome=OutcomeKind.DEAD_LETTER, reason="poison", quantity=4,
+    )))  # fmt: skip
+    assert [(line.quantity, line.what) for line in lines] == [
+        (2, "with wrong fields"),
+        (1, "invalid: odd"),
+        (4, "could not be processed: poison"),
+    ]
+    assert "deadletters list" in lines[2].remedy
+
+
+def test_the_foot_line_of_a_database_that_is_away_promises_only_what_holds(made_up):
+    """Errors are still accepted; the dot is not green."""
+    html = render("ledger.html", line=None, scope=None)
+    assert "still accepted" in html
+    assert "em-dot-on" not in html
+
+
+def test_processes_of_one_name_are_one_line(made_up):
+    """PostgreSQL has a process per connection; the page shows one line with their memory in all."""
+    started = made_up["NOW"]
+    facts = [
+        ProcessFacts(name=name, pid=pid, memory_bytes=size, started_at=started)
+        for name, pid, size in (("postgres", 7, 5), ("serve 0", 8, 3), ("postgres: walwriter", 9, 2))
+    ]
+    groups = [(g.name, g.members, g.pid, g.memory_bytes) for g in process_groups(facts)]
+    assert groups == [("postgres", 2, 7, 7), ("serve 0", 1, 8, 3)]
+
+
+def test_folders_on_one_file_system_share_its_bar():
+    """Free space that moved a little between two looks is the same disk; another size is another."""
+    disks = [
+        DiskFacts(name="inbox", used_bytes=1, free_bytes=500, total_bytes=1000),
+        DiskFacts(name="logs", used_bytes=2, free_bytes=495, total_bytes=1000),
+        DiskFacts(name="other", used_bytes=3, free_bytes=500, total_bytes=2000),
+    ]
+    named = [(v.total_bytes, [disk.name for disk in v.folders]) for v in volumes(disks)]
+    assert named == [(1000, ["inbox", "logs"]), (2000, ["other"])]
+
+
+def test_the_second_line_does_not_repeat_the_title(made_up):
+    """``Type: value`` under the title ``Type`` is just the value; an equal text is nothing."""
+    row = made_up["pattern"]
+    assert second_line(row(message="ZeroDivisionError: by zero")) == "by zero"
+    assert second_line(row(message="com.shop.ZeroDivisionError: by zero: of all")) == "by zero: of all"
+    assert second_line(row(title="Same", message="Same")) == ""
+    assert len(second_line(row(message="x" * 900))) == 301
