@@ -90,7 +90,7 @@ def error(number: int, *, kind: int, hours_ago: int, detail: str = "", project: 
 
 
 def errors() -> list[StoredError]:
-    """Return 30 timeouts in five days, 6 key errors in six hours, 2 warnings, one error of another project."""
+    """Return 30 timeouts in five days, 6 key errors in six hours, 2 warnings, one of project 2."""
     made = [error(n, kind=0, hours_ago=4 * n) for n in range(30)]
     made += [error(100 + n, kind=1, hours_ago=n, detail=f" of order-{n}") for n in range(6)]
     made += [error(200 + n, kind=2, hours_ago=48) for n in range(2)]
@@ -189,8 +189,8 @@ class QueryStoreContract:
 
     @pytest.mark.parametrize(
         "typed",
-        ["%", "_", "'", "''; --", "\\", "$$", "a:*&|!(b", ":", "<->", "&", "(", "{}", "%s", "%(x)s", '"', "-", "\x00",
-         '-"', "!", "a <2> b", "\ud800", "or", "or or", "-or", "é" * 500],
+        ["%", "_", "'", "''; --", "\\", "$$", "a:*&|!(b", ":", "<->", "&", "(", "{}", "%s", "%(x)s", '"', "-",
+         "\x00", '-"', "!", "a <2> b", "\ud800", "or", "or or", "-or", "é" * 500],
     )  # fmt: skip
     async def test_no_search_is_an_error(self, store: QueryStore, typed: str) -> None:
         """Metacharacters of SQL, LIKE and tsquery are characters."""

@@ -110,7 +110,8 @@ async def test_every_route_is_closed_unless_it_says_so(anyone, shop) -> None:
     """Without a key, with an ingest key, and with a forged one: 401, except for the few public routes."""
     app = create_app(shop[0])
     public = {
-        "/login", "/login/{token:str}", "/logout", "/api/docs", "/api/openapi.json", "/api", "/api/{path:str}",
+        "/login", "/login/{token:str}", "/logout",
+        "/api/docs", "/api/openapi.json", "/api", "/api/{path:str}",
         "/static/{name:path}",
     }  # fmt: skip
     seen = Counter()
@@ -260,6 +261,8 @@ async def test_status_and_metrics(admin, anyone, shop) -> None:
     """Status tells of the database; metrics are for this machine or a key, and not through a proxy."""
     status = (await admin.get("/api/v1/status")).json()
     assert (status["status"], status["ledger"]["unexplained"], status["database"]["patterns"]) == ("ok", 0, 4)
+    sizes = {table["name"]: table["size_bytes"] for table in status["database"]["tables"]}
+    assert sizes["project_errors"] > sizes["persons"] > 0
     metrics = (await admin.get("/metrics")).text
     assert 'error_manager_items_total{outcome="accepted"} 39.0' in metrics
     assert "error_manager_items_received_total 39.0" in metrics

@@ -88,6 +88,11 @@ COMMANDS: Final = (
         module="error_manager.cli.projects",
     ),
     Command(
+        name="login",
+        summary="print a new one-time link to sign in with",
+        module="error_manager.cli.login",
+    ),
+    Command(
         name="serve",
         summary="run one receiving process",
         module="error_manager.cli.serve",

@@ -13,7 +13,7 @@ from typing import Final
 from error_manager.client.capture import Captured
 from error_manager.client.settings import ClientSettings
 from error_manager.core.encoding import event_to_json, time_to_text
-from error_manager.core.frozen import describe, plain
+from error_manager.core.frozen import cut_texts, describe, plain
 from error_manager.core.limits import (
     MAX_EXCEPTIONS,
     MAX_LABEL_CHARS,
@@ -32,6 +32,7 @@ from error_manager.core.wrapper import ReadLines, cut_locals, expand
 Mask = Callable[[ErrorEvent], ErrorEvent]
 
 MAX_LOCAL_CHARS: Final = 100
+MAX_EXTRA_CHARS: Final = 512
 _SDK: Final = f"error-manager-python/{VERSION}"
 _TEXT_FIELDS: Final = ("module", "error_code", "manager_context", "transaction", "trace_id", "span_id")
 _USER_FIELDS: Final = ("id", "email", "username", "ip_address")
@@ -160,6 +161,8 @@ def _cut(event: ErrorEvent) -> ErrorEvent:
         logger=cut_text(event.logger, MAX_LABEL_CHARS),
         service=cut_text(event.service, MAX_LABEL_CHARS),
         server_name=cut_text(event.server_name, MAX_LABEL_CHARS),
+        extra={name: cut_texts(value, MAX_EXTRA_CHARS) for name, value in event.extra.items()},
+        contexts={name: cut_texts(value, MAX_EXTRA_CHARS) for name, value in event.contexts.items()},
         exceptions=cut_locals(exceptions, max_chars=MAX_LOCAL_CHARS),
     )
 

@@ -129,7 +129,7 @@ def bind(**context: object) -> Binding:
     Args:
         context: ``user`` (mapping: id, email, username, ip_address, more), ``tags`` (mapping), ``contexts``
             (mapping of mappings), ``transaction``, ``module``, ``error_code``, ``manager_context``,
-            ``severity`` and ``fingerprint`` go to the fields of their names; any other name becomes extra data.
+            ``severity`` and ``fingerprint`` fill the fields named so; any other name becomes extra data.
     """
     return Binding(context)
 

@@ -1,4 +1,4 @@
-"""Adds what the server knows to an error: time, address, stack text, release (seed box: Context Enricher)."""
+"""Adds what the server knows to an error: time, address, release (seed box: Context Enricher)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from error_manager.core.limits import MAX_TEXT_CHARS, cut_text_middle
-from error_manager.core.stacktext import render_stack
 from error_manager.core.types import ErrorEvent, FieldNote
 
 MAX_DRIFT: Final = timedelta(seconds=60)
@@ -48,8 +46,6 @@ def enrich(
     changes: dict[str, object] = {}
     _set_time(event, changes, received_at=received_at, sent_at=sent_at, retention=retention)
     _set_address(event, changes, client_ip)
-    if not event.stack_trace and (text := render_stack(event)):
-        changes["stack_trace"] = cut_text_middle(text, MAX_TEXT_CHARS)
     for name in _FROM_TAGS:
         if not getattr(event, name) and (found := _find(event, name)):
             changes[name] = found

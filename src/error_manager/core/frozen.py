@@ -13,7 +13,7 @@ from math import isfinite
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Final
 
-from error_manager.core.limits import MAX_INTEGER, MIN_INTEGER
+from error_manager.core.limits import MAX_INTEGER, MIN_INTEGER, cut_text
 
 MAX_LOCALS: Final = 20
 """Locals kept per frame."""
@@ -21,7 +21,7 @@ MAX_ITEMS: Final = 10
 """Members kept of one container."""
 MAX_DEPTH: Final = 3
 """Containers inside each other that are opened."""
-MAX_CHARS: Final = 512
+MAX_CHARS: Final = 1_024
 """Characters kept of one text, so that a secret is seen whole when it is masked; shown are fewer."""
 _MAX_KEY_CHARS: Final = 100
 _MAX_INTEGER_BITS: Final = 1_024
@@ -124,6 +124,17 @@ def plain(value: object) -> object:
         return [plain(member) for member in value]
     if type(value) is Described or type(value) is bytes or _is_no_json_number(value):
         return _text_of(value)
+    return value
+
+
+def cut_texts(value: object, max_chars: int) -> object:
+    """Return a described or plain value with each text in it cut to ``max_chars`` (after masking)."""
+    if isinstance(value, str):
+        return cut_text(value, max_chars)
+    if isinstance(value, dict):
+        return {key: cut_texts(member, max_chars) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [cut_texts(member, max_chars) for member in value]
     return value
 
 

@@ -25,7 +25,7 @@ _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+/=-]{13}", re.ASCII)
 SHORTEST_CHARS: Final = 6
 """``a@b.de``: nothing shorter is masked."""
 _SHORT_CHARS: Final = 512
-"""Texts up to this length go through the standard library: RE2's Python binding costs 5 us a call, and what is
+"""Texts up to this length go through the standard library: RE2's binding costs 5 us a call, and what is
 quadratic is harmless at this length (0.3 ms at most)."""
 _KNOWN_DIRTY: Final = 2_048
 """Texts that needed masks are remembered with what was found: the same locals stand in frame after frame."""

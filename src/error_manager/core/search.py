@@ -40,7 +40,7 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A search, taken apart: ``text`` has words, "phrases" and -negatives, ``fields`` (name, value, negated)."""
+    """A search, taken apart: ``text`` has words, "phrases", -negatives; ``fields`` (name, value, negated)."""
 
     text: str = ""
     fields: tuple[tuple[str, str, bool], ...] = ()

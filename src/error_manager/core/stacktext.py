@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from error_manager.core.limits import MAX_TEXT_CHARS, cut_text_middle
 from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame
 
 _JVM: Final = frozenset({"java", "kotlin", "scala", "groovy", "android"})
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n"
+
+
+def with_stack(event: ErrorEvent) -> ErrorEvent:
+    """Return the error with its stack as text, at most ``MAX_TEXT_CHARS`` long; what the client sent stays.
+
+    Written from masked frames when an error is stored or read, so that it is neither masked nor kept twice.
+    """
+    if event.stack_trace or not (text := render_stack(event)):
+        return event
+    return replace(event, stack_trace=cut_text_middle(text, MAX_TEXT_CHARS))
 
 
 def render_stack(event: ErrorEvent) -> str:

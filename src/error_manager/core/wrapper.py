@@ -11,9 +11,8 @@ from itertools import islice
 from types import CodeType
 from typing import Final
 
-from error_manager.core.frozen import MAX_CHARS, describe
+from error_manager.core.frozen import MAX_CHARS, cut_texts, describe
 from error_manager.core.in_app import is_in_app
-from error_manager.core.limits import cut_text
 from error_manager.core.snapshot import ExceptionSnapshot, FrameSnapshot, Snapshot, SyntaxPlace, take_snapshot
 from error_manager.core.types import ExceptionInfo, Frame
 
@@ -97,17 +96,9 @@ def cut_locals(exceptions: tuple[ExceptionInfo, ...], *, max_chars: int) -> tupl
 def _cut_frame(frame: Frame, max_chars: int) -> Frame:
     if not frame.variables:
         return frame
-    return replace(frame, variables={name: _cut(value, max_chars) for name, value in frame.variables.items()})
-
-
-def _cut(value: object, max_chars: int) -> object:
-    if isinstance(value, str):
-        return cut_text(value, max_chars)
-    if isinstance(value, dict):
-        return {key: _cut(member, max_chars) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cut(member, max_chars) for member in value]
-    return value
+    return replace(
+        frame, variables={name: cut_texts(value, max_chars) for name, value in frame.variables.items()}
+    )
 
 
 def _frames(exception: ExceptionSnapshot, read_lines: ReadLines) -> tuple[Frame, ...]:

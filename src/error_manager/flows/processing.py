@@ -21,9 +21,9 @@ from error_manager.core.encoding import event_to_json
 from error_manager.core.enricher import enrich
 from error_manager.core.errors import PoisonBatchError, RequestError, ValidationError
 from error_manager.core.ids import new_event_id, uuid7
+from error_manager.core.stacktext import with_stack
 from error_manager.core.types import ErrorEvent, ErrorId, EventId, ItemCategory, OutcomeKind, ProjectId
 from error_manager.core.validator import validate
-from error_manager.decoding.json_text import decode_json
 from error_manager.decoding.json_text import decode_json
 from error_manager.decoding.native import decode_native
 from error_manager.decoding.sentry import decode_sentry
@@ -164,7 +164,7 @@ def _stored(
     return StoredError(
         error_id=ErrorId(uuid7(event.timestamp, svc.randomness(10))),
         project_id=project.id,
-        event=event,
+        event=with_stack(event),
         entry=catalog(event),
         created_at=received_at,
         body=compressed,

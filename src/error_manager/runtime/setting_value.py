@@ -45,7 +45,7 @@ def convert(info: SettingInfo, raw: object) -> object:
         raise ValueError(_expected(info))
     try:
         value = _scalar(info.type, raw)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: ~nobody-of-that-name
         raise ValueError(_expected(info)) from error
     if info.choices and value not in info.choices:
         raise ValueError(_expected(info))

@@ -245,7 +245,10 @@ def load_settings(
     env = os.environ if environ is None else environ
     problems: list[str] = []
     folder = given.pop("data_dir", None) or env.get(ENVIRONMENT_PREFIX + "DATA_DIR") or default_data_dir(env)
-    data_dir = Path(str(folder)).expanduser().absolute()
+    try:
+        data_dir = Path(str(folder)).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigurationError([f"data_dir: {folder}: there is no such home"]) from error
     known = {info.key: info for info in all_settings()}
     values: dict[str, object] = {}
     for source, entries in (

@@ -1,4 +1,4 @@
-"""API keys ``em_<type>_<secret><checksum>``, ingest keys, and how both are checked (seed box: Security). Pure.
+"""API keys ``em_<type>_<secret><checksum>``, ingest keys, how both are checked (seed box: Security). Pure.
 
 API keys are shown once and kept as SHA-256; the checksum lets a mistyped or invented key be refused without
 asking the database. Ingest keys are public names (32 hex) that can write to one project and read nothing.

@@ -124,12 +124,14 @@ class Masker:
         return self._plain_keys.issuperset(values) and all(map(self._is_clean_value, values.values()))
 
     def _is_clean_value(self, value: object) -> bool:
-        if isinstance(value, str):
-            return value in self._masker.clean or len(value) < SHORTEST_CHARS
-        if isinstance(value, Mapping):
-            return self._is_clean(value)
-        if isinstance(value, (list, tuple)):
-            return all(map(self._is_clean_value, value))
+        kind = type(value)
+        if kind is str:
+            return value in self._masker.clean or len(value) < SHORTEST_CHARS  # type: ignore[arg-type]  # a str
+        if kind is dict:
+            return self._is_clean(value)  # type: ignore[arg-type]  # it is a dict, and JSON has text keys
+        if isinstance(value, (Mapping, list, tuple)):
+            inner = value.values() if isinstance(value, Mapping) else value
+            return all(map(self._is_clean_value, inner))
         return not isinstance(value, int) or value < _LONG_INTEGER
 
     # --- values -----------------------------------------------------------------------------------
@@ -171,8 +173,6 @@ class Masker:
         return masked
 
     def _mapping(self, values: Mapping[str, object], path: str, walk: _Walk) -> Mapping[str, object]:
-        if self._is_clean(values):
-            return values
         changed: dict[str, object] = {}
         renamed: dict[str, str] = {}
         for key, value in values.items():
@@ -264,18 +264,23 @@ class Masker:
         if not self._masker.clean.issuperset(names):
             for name, text in zip(_FRAME_NAMES, names, strict=True):
                 self._note(changes, name, text, self._text(text, f"{path}.{name}", walk))
-        if not self._masker.clean_code.issuperset(
-            (value.context_line, *value.pre_context, *value.post_context)
-        ):
-            line = value.context_line
-            self._note(
-                changes, "context_line", line, self._text(line, f"{path}.context_line", walk, is_code=True)
-            )
-            for name, lines in (("pre_context", value.pre_context), ("post_context", value.post_context)):
-                self._note(changes, name, lines, self._texts(lines, f"{path}.{name}", walk, is_code=True))
+        lines = (value.context_line, *value.pre_context, *value.post_context)
+        if not self._masker.clean_code.issuperset(lines):
+            self._source(value, path, walk, changes)
         variables = value.variables
-        self._note(changes, "variables", variables, self._mapping(variables, f"{path}.variables", walk))
+        if variables:
+            masked = self._mapping(variables, f"{path}.variables", walk)
+            self._note(changes, "variables", variables, masked)
         return replace(value, **changes) if changes else value  # type: ignore[arg-type]  # as in mask_event
+
+    def _source(self, value: Frame, path: str, walk: _Walk, changes: dict[str, object]) -> None:
+        """Mask the source lines of a frame."""
+        line = value.context_line
+        masked = self._text(line, f"{path}.context_line", walk, is_code=True)
+        self._note(changes, "context_line", line, masked)
+        for name in ("pre_context", "post_context"):
+            lines = getattr(value, name)
+            self._note(changes, name, lines, self._texts(lines, f"{path}.{name}", walk, is_code=True))
 
     def _breadcrumbs(self, values: tuple[Breadcrumb, ...], walk: _Walk) -> tuple[Breadcrumb, ...]:
         masked = tuple(

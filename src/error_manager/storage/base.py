@@ -568,7 +568,7 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagSummary:
-    """One tag key: ``total`` errors carry it; ``values`` are the most frequent of ``distinct`` ones."""
+    """One tag key: ``total`` errors carry it; ``values`` are the top ones of ``distinct``."""
 
     key: str
     total: int
@@ -611,7 +611,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBooks:
-    """PostgreSQL's part of the ledger, in one snapshot: cursors of every slot, finished received, outcomes."""
+    """PostgreSQL's part of the ledger, in one snapshot: cursors of the slots, received, outcomes."""
 
     cursors: Mapping[int, Cursor]
     received: int
@@ -706,7 +706,7 @@ class QueryStore(Protocol):
         until: datetime | None = None,
         values: int = 10,
     ) -> tuple[TagSummary, ...]:
-        """Return the tags of a pattern, each with its top ``values``; most frequent key first (whole UTC days)."""
+        """Return the tags of a pattern, each with its top ``values``, most frequent first (whole UTC days)."""
         ...
 
     async def users(self, pattern_id: PatternId) -> UserCounts:
@@ -765,7 +765,7 @@ class QueryStore(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> LedgerBooks:
-        """Return cursors, received and outcomes in one snapshot (hours from ``since`` to before ``until``)."""
+        """Return cursors, received and outcomes in one snapshot (hours ``since`` to before ``until``)."""
         ...
 
     async def reports(

@@ -98,7 +98,8 @@ def test_log_lines_need_the_standard_library_alone(tmp_path):
     """Without site-packages log lines are analyzed all the same."""
     (tmp_path / "a.log").write_text(LOG, encoding="utf-8")
     source = Path(main.__code__.co_filename).parents[2]
-    run = f"import sys; sys.path[:0] = [{str(source)!r}]; import error_manager.cli.main as m; sys.exit(m.main())"
+    load = f"import sys; sys.path[:0] = [{str(source)!r}]; import error_manager.cli.main as m"
+    run = f"{load}; sys.exit(m.main())"
     done = subprocess.run(
         [sys.executable, "-S", "-I", "-c", run, "analyze", str(tmp_path / "a.log")],
         capture_output=True,

@@ -205,12 +205,13 @@ def test_before_send_may_change_or_keep_back(begin, transport):
 def test_long_texts_are_cut_to_what_the_server_takes(begin, transport):
     """Texts of any length, and empty ones, are made to fit what the validator takes."""
     begin()
-    with error_manager.bind(transaction="t" * 5_000, tags={"k" * 500: "v" * 500}, module="m" * 5_000):
+    with error_manager.bind(transaction="t" * 5_000, tags={"k" * 500: "v" * 500}, note="n" * 5_000):
         error_manager.capture_message("m" * 50_000, template="t" * 50_000)
         error_manager.capture_message("  ")
     assert error_manager.flush(5)
     first, second = transport.errors
     assert (len(first["message"]), len(first["template"]), len(first["transaction"])) == (8_192, 8_192, 1_024)
+    assert first["extra"] == {"note": "n" * 511 + "…"}
     assert second["message"] == "(empty message)"
 
 

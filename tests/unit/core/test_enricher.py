@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from error_manager.core.enricher import enrich
-from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, User
+from error_manager.core.types import ErrorEvent, EventId, User
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KEPT = timedelta(days=30)
@@ -65,17 +65,6 @@ def test_release_environment_and_service_from_tags_and_contexts():
         )
     )
     assert (event.environment, event.release, event.service) == ("live", "1.2", "web")
-
-
-def test_stack_text_is_written_when_missing_and_bounded():
-    """The stack as text comes from the frames, at most 16 KiB with its middle cut; a given one stays."""
-    frames = tuple(Frame(function=f"f{number}", filename="a.py", lineno=number) for number in range(1000))
-    chain = (ExceptionInfo(type="ValueError", value="bad", frames=frames),)
-    text = enriched(error(platform="python", exceptions=chain)).stack_trace
-    assert len(text) <= 16_384
-    assert text.startswith("Traceback (most recent call last):\n")
-    assert text.endswith("in f999\nValueError: bad")
-    assert enriched(error(stack_trace="mine", exceptions=chain)).stack_trace == "mine"
 
 
 def test_nothing_to_add_returns_the_error_itself():

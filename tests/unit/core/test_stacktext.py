@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from error_manager.core.stacktext import render_stack
+from error_manager.core.stacktext import render_stack, with_stack
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame
 
 FRAME = Frame(module="com.Pay", function="run", filename="Pay.java", lineno=7, context_line="  go();")
@@ -52,3 +52,14 @@ def test_without_frames_there_is_no_stack():
     """An error without frames has no stack text; a message's own stack is written."""
     assert render_stack(error(exceptions=(ExceptionInfo(type="E"),))) == ""
     assert render_stack(error(frames=(FRAME,))) == '  File "Pay.java", line 7, in run\n    go();'
+
+
+def test_with_stack_writes_a_bounded_text_and_keeps_a_given_one():
+    """At most 16 KiB with the middle cut; what the client sent stays."""
+    frames = tuple(Frame(function=f"f{number}", filename="a.py", lineno=number) for number in range(1000))
+    chain = (ExceptionInfo(type="ValueError", value="bad", frames=frames),)
+    text = with_stack(error(platform="python", exceptions=chain)).stack_trace
+    assert len(text) <= 16_384
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert text.endswith("in f999\nValueError: bad")
+    assert with_stack(error(stack_trace="mine", exceptions=chain)).stack_trace == "mine"

@@ -275,7 +275,7 @@ def test_large_values_are_cut_before_they_are_written_out():
     }
     shown = describe(freeze(values, Budget(600)))
     assert isinstance(shown, dict)
-    assert len(str(shown["text"])) == 512
+    assert len(str(shown["text"])) == 1_024
     assert shown["list"] == [*map(str, range(10)), "<999990 more>"]
     assert shown["dict"]["…"] == "<99990 more>"
     assert shown["int"] == "<int of 4000001 bits>"
@@ -384,6 +384,6 @@ def test_any_value_is_described_within_bounds(value: object):
                 check(member)
         else:
             assert isinstance(shown, str)
-            assert len(shown) <= 512
+            assert len(shown) <= 1_024
 
     check(describe(freeze(value, Budget(600))))

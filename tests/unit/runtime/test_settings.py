@@ -72,6 +72,12 @@ def test_every_problem_is_named_at_once_with_its_source(tmp_path):
         assert words in text
 
 
+def test_a_data_folder_in_the_home_of_nobody_is_refused():
+    """A ``~name`` that no account has is a problem like any other."""
+    with pytest.raises(ConfigurationError, match="no such home"):
+        load_settings({"data_dir": "~0/data"}, environ={})
+
+
 def test_a_file_that_is_no_toml_is_named(tmp_path):
     """A syntax error in config.toml is a problem like any other."""
     assert "config.toml: cannot be read" in _problems(tmp_path, toml="[server")[0]

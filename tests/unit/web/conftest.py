@@ -59,7 +59,10 @@ NOW = datetime(2026, 11, 23, 21, 40, tzinfo=UTC)
 ERROR_ID = ErrorId(UUID("0193583e-0000-7000-8000-000000000001"))
 OLDER_ID = ErrorId(UUID("0193583e-0000-7000-8000-000000000000"))
 EVENT_ID = EventId("9f1c2d3e4b5a69788796a5b4c3d2e1f0")
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}\x1b[31mred\x1b[0m \u202egnp.exe\x00\ud800"
+HOSTILE = (
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+    "\x1b[31mred\x1b[0m \u202egnp.exe\x00\ud800"
+)
 PROJECTS = (
     Project(id=ProjectId(1), name="Shop", slug="shop"),
     Project(id=ProjectId(2), name="Batch", slug="batch"),

@@ -25,6 +25,7 @@ from error_manager.integrations.web.view import (
     span_text,
     sparkline,
     tag_url,
+    title_segments,
     value_text,
     visible,
 )
@@ -179,6 +180,18 @@ def test_masks_become_chips_and_other_brackets_stay_text():
         (" at rows[0] [error]", ""),
     ]
     assert pieces[1].explanation == "Masked before it was kept: e-mail address"
+
+
+def test_parts_that_vary_are_marked_in_titles():
+    """The wildcard of a template is a chip of its own, beside masks."""
+    pieces = title_segments("Cart of <*> for [email]<*>")
+    assert [(piece.text, piece.mask, piece.is_variable) for piece in pieces] == [
+        ("Cart of ", "", False),
+        ("*", "", True),
+        (" for ", "", False),
+        ("email", "email", False),
+        ("*", "", True),
+    ]
 
 
 def test_every_mask_of_the_masker_has_words():

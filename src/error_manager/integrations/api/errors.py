@@ -28,7 +28,7 @@ from error_manager.storage.base import ErrorFilter, ErrorRow, Page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """One error; ``error`` is all that was kept of it, masked; ``previous_id`` is the next older of its pattern."""
+    """One error; ``error`` is all that was kept of it; ``previous_id`` is the next older of its pattern."""
 
     id: ErrorId
     event_id: EventId

@@ -33,7 +33,7 @@ Search = Annotated[
         name="q",
         max_length=2000,
         description=(
-            'Words, "phrases", -not, and field:value: type, module, code, severity, env, release, is, or any tag.'
+            'Words, "phrases", -not, field:value (type, module, code, severity, env, release, is, any tag).'
         ),
     ),
 ]

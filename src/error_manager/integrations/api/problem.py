@@ -17,8 +17,8 @@ from error_manager.core.errors import (
 
 MEDIA_TYPE: Final = "application/problem+json"
 _AWAY: Final = (
-    "The database is away. Errors are still accepted and wait in the inbox; nothing is lost. Try again in a few "
-    "seconds; if it stays away, run: error-manager doctor"
+    "The database is away. Errors are still accepted and wait in the inbox; nothing is lost. Try again in "
+    "a few seconds; if it stays away, run: error-manager doctor"
 )
 _CODES: Final = {
     400: "malformed",

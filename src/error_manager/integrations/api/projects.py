@@ -67,7 +67,7 @@ async def list_projects(services: Services) -> ProjectList:
 
 @post("/", summary="Create a project")
 async def create_project(services: Services, request: Request[Any, Any, Any]) -> ProjectBody:
-    """Make a project. Body: `{"name": "Shop", "id": 42, "key": "32 hex digits"}`; all but the name are optional."""
+    """Make a project. Body: `{"name": "Shop", "id": 42, "key": "32 hex digits"}`; only the name is needed."""
     wanted = await read_json(request, NewProject)
     project, key = await access.create_project(
         services.admission, wanted.name, project_id=wanted.id, key=wanted.key

@@ -1,4 +1,4 @@
-"""What a caller sees when something fails: problem+json for programs, a page for people (seed box: REST API)."""
+"""What a caller sees when something fails: problem+json or, for people, a page (seed box: REST API)."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ def environment() -> Environment:
         "share": view.share,
         "size": view.size_text,
         "sparkline": view.sparkline,
+        "title_segments": view.title_segments,
         "until": _until,
         "words": _words,
     }

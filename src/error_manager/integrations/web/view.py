@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from error_manager.core.text_mask import WILDCARD
 from error_manager.core.types import Severity
 
 THIN_SPACE: Final = "\u202f"
@@ -49,10 +50,14 @@ MASK_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A piece of text; ``mask`` is the class of the value that stood here, or "" for ordinary text."""
+    """A piece of text; ``mask`` is the class of the value that stood here, or "" for ordinary text.
+
+    ``is_variable`` marks the part of a template that differs from error to error.
+    """
 
     text: str
     mask: str = ""
+    is_variable: bool = False
 
     @property
     def explanation(self) -> str:
@@ -87,6 +92,17 @@ def segments(text: object) -> tuple[Segment, ...]:
         start = match.end()
     if start < len(shown) or not pieces:
         pieces.append(Segment(text=shown[start:]))
+    return tuple(pieces)
+
+
+def title_segments(text: str) -> tuple[Segment, ...]:
+    """Return a title split at masked values and at the parts that vary, both drawn as chips."""
+    pieces: list[Segment] = []
+    for number, part in enumerate(text.split(WILDCARD)):
+        if number:
+            pieces.append(Segment(text="*", is_variable=True))
+        if part:
+            pieces.extend(segments(part))
     return tuple(pieces)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from error_manager.core.errors import NotFoundError, StorageError, ValidationError
+from error_manager.core.stacktext import with_stack
 from error_manager.core.types import (
     ErrorId,
     EventId,
@@ -93,7 +94,7 @@ class ErrorQueries(Reader):
         plain = await self._open(error.project_id, dictionary, bytes(body))
         return ErrorDetail(
             row=error,
-            event=decode_stored(plain),
+            event=with_stack(decode_stored(plain)),
             created_at=created_at,
             fingerprint_version=version,
             previous_id=ErrorId(neighbors["previous"]) if "previous" in neighbors else None,

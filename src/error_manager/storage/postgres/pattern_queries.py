@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
-from error_manager.core.errors import NotFoundError
+from error_manager.core.errors import NotFoundError, ValidationError
 from error_manager.core.search import split_terms, web_query
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
 from error_manager.storage.base import (

@@ -9,6 +9,7 @@ from datetime import datetime
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from error_manager.flows import monitoring
 from error_manager.flows.services import QueryServices
@@ -32,7 +33,7 @@ async def show_status(
 
 @get("/partials/ledger")
 async def show_ledger(
-    services: NamedDependency[QueryServices], project: int | None = None
+    services: NamedDependency[QueryServices], project: FromQuery[int | None] = None
 ) -> Response[bytes]:
     """Return the foot line anew."""
     scope = next((known for known in await known_projects(services) if known.id == project), None)

@@ -64,6 +64,15 @@
     }
   });
 
+  // --- rows: a click anywhere opens; selecting text does not
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("[data-row]");
+    if (!row || event.target.closest("a, button") || getSelection().toString()) return;
+    const { href } = one("a", row);
+    if (event.ctrlKey || event.metaKey) window.open(href, "_blank", "noopener");
+    else location.assign(href);
+  });
+
   // --- filters: a changed choice is applied at once; empty fields stay out of the address
   for (const form of all("form[data-submit-on-change]")) {
     form.addEventListener("change", (event) => {

@@ -146,7 +146,7 @@ SELECT slot, seq, row FROM inbox_cursors
 SELECT root.relname, coalesce(sum(pg_stat_get_live_tuples(part.relid)), 0)::bigint,
     coalesce(sum(pg_total_relation_size(part.relid)), 0)::bigint
 FROM pg_class root
-CROSS JOIN LATERAL pg_partition_tree(root.oid) part
+CROSS JOIN LATERAL (SELECT root.oid AS relid UNION SELECT relid FROM pg_partition_tree(root.oid)) part
 WHERE root.relnamespace = current_schema()::regnamespace AND root.relkind IN ('r', 'p') AND NOT root.relispartition
 GROUP BY root.relname
 ORDER BY 3 DESC

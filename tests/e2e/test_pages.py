@@ -1,0 +1,339 @@
+"""The pages in a real browser on a real server: from the first error to its pattern, by mouse and by key."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}\x1b[31m \u202egnp.exe"
+START_TIMEOUT_S = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running installation with one project and no errors yet."""
+
+    url: str
+    key: str
+    folder: Path
+    login_url: str
+
+    def send(self, **error: Any) -> None:
+        """Send one error as curl would; return when it is acknowledged."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/errors",
+            data=json.dumps(error).encode(),
+            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, find_free_port: Callable[[], int]) -> Iterator[Server]:
+    """Start the product as a person does, and stop it as a person does."""
+    folder = tmp_path_factory.mktemp("pages")
+    output = folder / "output"
+    command = [sys.executable, "-m", "error_manager", "up", "--data-dir", str(folder / "data")]
+    with output.open("wb") as sink:
+        process = subprocess.Popen([*command, "--port", str(find_free_port())], stdout=sink, stderr=sink)
+    try:
+        link = _login_link(process, output)
+        connection = json.loads((folder / "data" / "connection.json").read_text(encoding="utf-8"))
+        yield Server(
+            url=connection["url"], key=connection["ingest_key"], folder=folder / "data", login_url=link
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _login_link(process: subprocess.Popen[bytes], output: Path) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        found = re.search(r"http://\S+/login/\w+", output.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            return found[0]
+        assert process.poll() is None, output.read_text(encoding="utf-8", errors="replace")
+        time.sleep(0.1)
+    raise AssertionError(output.read_text(encoding="utf-8", errors="replace"))
+
+
+@pytest.fixture(scope="module")
+def browser(require: Callable[..., str]) -> Iterator[Browser]:
+    """Start the Chromium of the system."""
+    path = require("chromium", "install Debian's package chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    """Sign in with the link from the terminal, once for all tests."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", timezone_id="UTC")
+    page = context.new_page()
+    page.goto(server.login_url)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/connect")
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(signed_in: BrowserContext) -> Iterator[Page]:
+    """Open a page that fails its test on a dialog, a script error or a breach of the security policy."""
+    opened = signed_in.new_page()
+    faults: list[str] = []
+    opened.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    opened.on("pageerror", lambda error: faults.append(f"error: {error}"))
+    opened.on(
+        "console",
+        lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None,
+    )
+    yield opened
+    opened.close()
+    assert faults == []
+
+
+def open_list(page: Page, server: Server, query: str = "") -> None:
+    """Open the list and wait until it is live."""
+    page.goto(f"{server.url}/patterns{query}")
+    expect(page.locator("[data-live-word]")).to_have_text("live")
+
+
+def wait_for_pattern(page: Page, server: Server, title: str) -> None:
+    """Reload the list until a pattern is on it."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        open_list(page, server, "?status=all")
+        if page.get_by_text(title, exact=True).count():
+            return
+        time.sleep(0.2)
+    raise AssertionError(title)
+
+
+def test_connect_turns_green_with_the_first_error_and_leads_to_it(page: Page, server: Server) -> None:
+    """The start page is Connect; one second after the first error it is green, names it, and links to it."""
+    page.goto(server.url)
+    assert page.url == f"{server.url}/projects/1/connect"
+    expect(page.get_by_role("heading", name="Waiting for the first error")).to_be_visible()
+    expect(page.locator("#dsn")).to_contain_text(server.key)
+    expect(page.locator("[data-live-word]")).to_have_text("live")
+    began = time.monotonic()
+    server.send(
+        message="Cart of ada@example.com is empty", severity="error", module="shop.cart", error_code="CART-1"
+    )
+    expect(page.get_by_role("heading", name="Got it")).to_be_visible(timeout=10_000)
+    print(f"green after {time.monotonic() - began:.2f} s")
+    assert (
+        time.monotonic() - began <= 3
+    )  # the bar of 1 s is measured by the bench; here others share the machine
+    expect(page.locator("#arrival")).to_contain_text("1 field masked")
+    page.get_by_role("link", name="Open it").click()
+    expect(page.locator("h1")).to_contain_text("Cart of")
+    expect(page.locator(".em-pattern-message .em-mask")).to_have_text("email")
+    assert "ada@example.com" not in page.content()
+
+
+def test_languages_are_tabs_without_a_script(page: Page, server: Server) -> None:
+    """A click on a language shows its snippet and hides the others."""
+    page.goto(f"{server.url}/projects/1/connect")
+    expect(page.locator("#code-go")).to_be_hidden()
+    page.get_by_text("Go", exact=True).click()
+    expect(page.locator("#code-go")).to_be_visible()
+    expect(page.locator("#code-python")).to_be_hidden()
+
+
+def test_the_whole_row_opens_the_pattern(page: Page, server: Server) -> None:
+    """A click anywhere on a row leads to its pattern."""
+    server.send(message="Row to click", severity="fatal", module="shop.rows", error_code="ROW-1")
+    wait_for_pattern(page, server, "Row to click")
+    row = page.locator("[data-row]", has_text="Row to click")
+    expect(row.locator(".em-sev")).to_have_text("fatal")
+    row.locator(".em-c-num").first.click()
+    page.wait_for_url("**/patterns/1/*")
+    expect(page.locator("h1")).to_have_text("Row to click")
+
+
+def test_new_patterns_wait_until_asked(page: Page, server: Server) -> None:
+    """A page that is read does not move: a button says what is new, and shows it when pressed."""
+    open_list(page, server)
+    before = page.locator("[data-row]").count()
+    server.send(message="Something quite new", severity="error", module="shop.news", error_code="NEW-1")
+    button = page.locator("[data-news]")
+    expect(button).to_be_visible(timeout=10_000)
+    expect(button).to_contain_text("1 new pattern")
+    assert page.locator("[data-row]").count() == before
+    button.click()
+    expect(page.locator("[data-row]", has_text="Something quite new")).to_be_visible()
+    expect(button).to_be_hidden()
+
+
+def test_keys_move_resolve_and_undo(page: Page, server: Server) -> None:
+    """The key j marks, r resolves with an undo, Enter opens, / searches, ? lists the keys."""
+    server.send(message="Resolve me by key", severity="error", module="shop.keys", error_code="KEY-1")
+    wait_for_pattern(page, server, "Resolve me by key")
+    open_list(page, server, "?q=%22Resolve+me%22&status=all")
+    page.keyboard.press("j")
+    row = page.locator("[data-row].em-marked")
+    expect(row).to_contain_text("Resolve me by key")
+    page.keyboard.press("r")
+    expect(row.locator("[data-status]")).to_have_text("resolved")
+    page.get_by_role("button", name="Undo").click()
+    expect(row.locator("[data-status]")).to_have_attribute("data-status", "unresolved")
+    page.keyboard.press("/")
+    expect(page.locator("[data-key-search]")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Resolve me by key")
+
+
+def test_ignoring_for_a_time_and_reopening(page: Page, server: Server) -> None:
+    """The page of a pattern ignores for a day, says so, and reopens."""
+    server.send(message="Ignore me for a day", severity="warning", module="shop.calm", error_code="CALM-1")
+    wait_for_pattern(page, server, "Ignore me for a day")
+    page.get_by_text("Ignore me for a day", exact=True).click()
+    page.locator("summary", has_text="Ignore").click()
+    page.get_by_role("button", name="for 1 day").click()
+    expect(page.locator("#pattern-head .em-state")).to_contain_text("ignored for")
+    expect(page.locator("#toasts")).to_contain_text("Ignored for 1 day.")
+    page.get_by_role("button", name="Reopen").click()
+    expect(page.get_by_role("button", name="Resolve")).to_be_visible()
+    expect(page.locator("#pattern-head .em-state")).to_have_count(0)
+
+
+def test_filters_live_in_the_address(page: Page, server: Server) -> None:
+    """A choice changes the address; the copied address shows the same in another tab."""
+    server.send(message="Only a warning", severity="warning", module="shop.filter", error_code="FILTER-1")
+    wait_for_pattern(page, server, "Only a warning")
+    open_list(page, server)
+    page.locator("select[name=range]").select_option("24h")
+    page.wait_for_url("**range=24h**")
+    page.locator(".em-chips").get_by_text("warning").click()
+    page.wait_for_url("**severity=warning**")
+    other = page.context.new_page()
+    other.goto(page.url)
+    assert set(other.locator("[data-row] .em-sev").all_inner_texts()) == {"warning"}
+    expect(other.locator("select[name=range]")).to_have_value("24h")
+    other.close()
+
+
+def test_hostile_errors_are_text_everywhere(page: Page, server: Server) -> None:
+    """Markup, quotes, templates and direction overrides in every field run nothing and hide nothing."""
+    frame = {
+        "function": HOSTILE,
+        "filename": HOSTILE,
+        "context_line": HOSTILE,
+        "lineno": 3,
+        "variables": {HOSTILE: HOSTILE},
+    }
+    server.send(
+        message=f"Hostile {HOSTILE}",
+        module=HOSTILE,
+        error_code=HOSTILE,
+        release=HOSTILE,
+        environment=HOSTILE,
+        server_name=HOSTILE,
+        logger=HOSTILE,
+        transaction=HOSTILE,
+        tags={"hostile": HOSTILE},
+        user={"id": HOSTILE, "username": HOSTILE},
+        exceptions=[{"type": f"Hostile{HOSTILE}", "value": HOSTILE, "frames": [frame]}],
+        breadcrumbs=[{"category": HOSTILE, "message": HOSTILE, "data": {HOSTILE: HOSTILE}}],
+        request={"url": HOSTILE, "method": "GET", "headers": {HOSTILE: HOSTILE}},
+        contexts={HOSTILE: {HOSTILE: HOSTILE}},
+        extra={HOSTILE: HOSTILE},
+    )
+    deadline = time.monotonic() + 15
+    while page.locator("[data-row]", has_text="Hostile").count() == 0 and time.monotonic() < deadline:
+        open_list(page, server, "?status=all")
+    page.locator(".em-row-link", has_text="Hostile").first.click()
+    page.wait_for_url("**/patterns/1/*")
+    text = page.locator("main").inner_text()
+    assert "{{7*7}}" in text
+    assert "\u202e" not in text
+    assert "⟨U+202E⟩" in text
+    assert page.locator("img").count() == 0
+    for link in page.get_by_role("link", name=re.compile("JSON|Text|Markdown")).all():
+        answer = page.request.get(f"{server.url}{link.get_attribute('href')}")
+        assert answer.headers["content-type"].split(";")[0] in {
+            "application/json",
+            "text/plain",
+            "text/markdown",
+        }
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_times_and_theme_are_the_readers(page: Page, server: Server) -> None:
+    """The theme is kept; times carry the reader's own zone on hover."""
+    open_list(page, server, "?status=all")
+    before = page.locator("html").get_attribute("data-bs-theme")
+    page.locator("[data-theme-toggle]").click()
+    page.reload()
+    assert page.locator("html").get_attribute("data-bs-theme") != before
+    assert "UTC" in str(page.locator("time").first.get_attribute("title"))
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
+@pytest.mark.parametrize("path", ["/patterns?status=all", "/projects/1/connect", "/status"])
+def test_no_page_scrolls_sideways(page: Page, server: Server, path: str, width: int) -> None:
+    """From a phone to a wide screen, nothing is cut off."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(server.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_pages_work_without_javascript(browser: Browser, signed_in: BrowserContext, server: Server) -> None:
+    """List, search, pattern and resolving need no script."""
+    server.send(message="No script needed", severity="error", module="shop.plain", error_code="PLAIN-1")
+    context = browser.new_context(java_script_enabled=False, storage_state=signed_in.storage_state())
+    page = context.new_page()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        page.goto(f"{server.url}/patterns?q=%22No+script%22")
+        if page.locator("[data-row]").count():
+            break
+    page.get_by_text("No script needed", exact=True).click()
+    page.get_by_role("button", name="Resolve").click()
+    expect(page.get_by_role("button", name="Reopen")).to_be_visible()
+    context.close()
+
+
+def test_strangers_see_only_how_to_sign_in(browser: Browser, server: Server) -> None:
+    """Without a session every page leads to the login page; a used link says so."""
+    context = browser.new_context()
+    page = context.new_page()
+    for path in ("/patterns", "/patterns/1/1", "/projects/1/connect", "/status"):
+        page.goto(server.url + path)
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto(server.login_url)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("was used or has expired")
+    context.close()
+
+
+def test_what_is_not_there_is_a_page_with_a_way_back(page: Page, server: Server) -> None:
+    """An unknown pattern answers 404 with a link to the patterns."""
+    answer = page.goto(f"{server.url}/patterns/1/99999999")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("link", name="Patterns")).to_be_visible()
