@@ -67,9 +67,10 @@ def error(
     )
 
 
-def batch(
-    *errors: StoredError, start: Cursor = Cursor(), end: Cursor = Cursor(seq=1, row=1), **more
-) -> StoreBatch:
+_FIRST, _SECOND = Cursor(), Cursor(seq=1, row=1)
+
+
+def batch(*errors: StoredError, start: Cursor = _FIRST, end: Cursor = _SECOND, **more) -> StoreBatch:
     """Return a batch of slot 0."""
     return StoreBatch(slot=0, start=start, end=end, errors=errors, **more)
 
@@ -90,7 +91,7 @@ def letter() -> DeadLetter:
 
 
 class ErrorStoreContract:
-    """The suite. A subclass has a fixture ``store`` and a method ``outcomes(store) -> dict[OutcomeKind, int]``."""
+    """The suite. A subclass has a fixture ``store`` and ``outcomes(store) -> dict[OutcomeKind, int]``."""
 
     async def test_a_new_slot_starts_at_the_beginning(self, store):
         """A slot nobody has committed has the zero cursor."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from tests.contract.error_store_contract import ErrorStoreContract
 
 from error_manager.storage.memory_errors import MemoryErrorStore
-from tests.contract.error_store_contract import ErrorStoreContract
 
 
 class TestMemoryErrorStore(ErrorStoreContract):

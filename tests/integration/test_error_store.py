@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from tests.contract.error_store_contract import ErrorStoreContract, batch, error
 
 from error_manager.core.errors import PoisonBatchError, StorageUnavailableError
 from error_manager.core.types import OutcomeKind, ProjectId
 from error_manager.storage.base import Cursor
 from error_manager.storage.postgres.connection import connect
 from error_manager.storage.postgres.errors import PostgresErrorStore
-from tests.contract.error_store_contract import ErrorStoreContract, batch, error
 
 
 def _add_project(database) -> None:

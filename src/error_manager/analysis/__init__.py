@@ -1,0 +1,1 @@
+"""Numbers in, findings out: pure functions on plain values (seed box: Analysis Engine)."""

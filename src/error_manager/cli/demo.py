@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--errors", type=int, default=200_000, metavar="N", help="how many (default 200,000)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same errors (default 1)")
     parser.add_argument(
-        "--truth", type=Path, metavar="FILE", help="where to write what was planted (default DIR/files/demo-truth.json)"
+        "--truth", type=Path, metavar="FILE", help="where the truth goes (default DIR/files/demo-truth.json)"
     )
     add_settings_options(parser)
 
@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     truth = args.truth or settings.data_dir / "files" / "demo-truth.json"
     write_truth(truth, start, args.seed, len(numbered))
-    console.print(f"{len(numbered):,} errors of {DAYS} days in {seconds:.0f} s ({len(numbered) / seconds:,.0f}/s).")
+    rate = len(numbered) / seconds
+    console.print(f"{len(numbered):,} errors of {DAYS} days in {seconds:.0f} s ({rate:,.0f}/s).")
     console.print(f"What was planted: {truth}")
     return 0
 

@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except ErrorManagerError as error:
         _complain("error-manager" if command is None else f"error-manager {command.name}", _explain(error))
-        return EXIT_TRY_AGAIN if isinstance(error, StorageUnavailableError) else EXIT_FAILED
+        return _exit_code(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `error-manager report | head`: the reader has what it wants
@@ -200,6 +200,16 @@ def _explain(error: ErrorManagerError) -> str:
             )
         case _:
             return f"{error}\n`error-manager doctor` checks the installation. (error code: {error.code})"
+
+
+def _exit_code(error: ErrorManagerError) -> int:
+    match error:
+        case StorageUnavailableError():
+            return EXIT_TRY_AGAIN
+        case ConfigurationError():
+            return EXIT_USAGE
+        case _:
+            return EXIT_FAILED
 
 
 def _complain(who: str, text: str) -> None:

@@ -191,7 +191,7 @@ def _user_of(value: object) -> User | None:
         return None
     if not isinstance(value, dict):
         return User(id=_label(value))
-    names = {name: _label(value[name]) for name in _USER_FIELDS if value.get(name) not in {None, ""}}
+    names = {name: _label(value[name]) for name in _USER_FIELDS if value.get(name) not in (None, "")}
     rest = {name: plain(inner) for name, inner in value.items() if name not in _USER_FIELDS}
     return User(
         id=names.get("id", ""),

@@ -1,7 +1,8 @@
-"""The words of the system: errors, their parts, outcomes and ids, as immutable values (seed box: Error Entry).
+"""The words of the system: errors, their parts, outcomes, ids, as immutable values (seed box: Error Entry).
 
 Every layer speaks in these types. Bytes are turned into them once, in ``decoding``; after that nobody
-checks for missing fields again: an absent text is ``""``, an absent number ``None`` (or 0 for lines and columns).
+checks for missing fields again: an absent text is ``""``, an absent number ``None`` (or 0 for lines and
+columns).
 """
 
 from __future__ import annotations
@@ -231,8 +232,9 @@ class Fingerprint:
 class CatalogEntry:
     """Where an error belongs: the document's columns and the fingerprint.
 
-    ``module`` has at most 100 characters, ``error_code`` at most 50 (cut from the left; the full texts stay in
-    the event). ``title`` is the raised type or the masked message, ``culprit`` the in-app place that failed.
+    ``module`` has at most 100 characters, ``error_code`` at most 50 (cut from the left; the full texts stay
+    in the event). ``title`` is the raised type or the masked message, ``culprit`` the in-app place that
+    failed.
     """
 
     module: str

@@ -1,1 +1,1 @@
-"""The data paths: each flow puts the steps of the architecture document's diagrams in order. Start reading here."""
+"""The data paths: each flow puts the steps of the document's diagrams in order. Start reading here."""

@@ -1,7 +1,8 @@
 """From inbox to database: the path of one accepted error (seed box: Error Processing Flow).
 
 Start at ``process_slot``: claim a batch of records from the inbox, prepare each (``prepare_error`` is the
-document's sequence, line by line), store the batch with its outcomes and the inbox cursor in one transaction, publish.
+document's sequence, line by line), store the batch with its outcomes and the inbox cursor in one
+transaction, publish.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class PreparedRecord:
 
 
 async def process_slot(svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int) -> Cursor | None:
-    """Process up to ``limit`` records of a slot and return the cursor behind them, or None when there are none.
+    """Process up to ``limit`` records of a slot; return the cursor behind them, or None if there are none.
 
     Raises:
         StorageUnavailableError: the database is away; nothing moved, call again.
@@ -99,7 +100,7 @@ def prepare(svc: ProcessServices, batch: InboxBatch, *, is_killer: bool) -> list
 
 
 def prepare_record(svc: ProcessServices, record: InboxRecord) -> Prepared:
-    """Return the error ready to be stored, its outcome when it ends here, or a dead letter when preparing it fails."""
+    """Return the error ready to be stored, its outcome if it ends here, or a dead letter if a step fails."""
     if record.outcome is not None:
         return _count(record, record.outcome, record.reason)
     detail = ""
@@ -108,7 +109,7 @@ def prepare_record(svc: ProcessServices, record: InboxRecord) -> Prepared:
             return prepare_error(svc, record)
         except RequestError as error:
             return _count(record, OutcomeKind.INVALID, error.reason)
-        except Exception as error:  # noqa: BLE001  # one bad item must not stop the others; it is kept and counted
+        except Exception as error:  # noqa: BLE001  # one bad item must not stop the others
             detail = f"{type(error).__name__}: {error}"[:500]
     _log.error("item_failed", reason="processing", detail=detail, project_id=record.project_id)
     return bury(svc, record, "processing", detail)
@@ -189,11 +190,11 @@ def _user_key(project: Project, event: ErrorEvent) -> bytes:
     return keyed(project, "user", who) if who else b""
 
 
-# --- storing ---------------------------------------------------------------------------------------------------
+# --- storing ------------------------------------------------------------------------------------------------
 
 
 async def store(svc: ProcessServices, batch: InboxBatch, prepared: Sequence[PreparedRecord]) -> CommitResult:
-    """Store the whole batch; when the database refuses its data, bisect to the item at fault and bury that one."""
+    """Store the batch; when the database refuses its data, bisect to the item at fault and bury that one."""
     try:
         return await svc.store.commit(_whole(svc, batch, prepared))
     except PoisonBatchError as error:
@@ -298,11 +299,11 @@ def _count(
     )
 
 
-# --- other ways in ---------------------------------------------------------------------------------------------
+# --- other ways in ------------------------------------------------------------------------------------------
 
 
 async def replay_dead_letter(svc: ProcessServices, letter_id: int) -> Prepared:
-    """Process a dead letter again; its outcome moves with it, or it stays with a new reason when it fails again.
+    """Process a dead letter again; its outcome moves with it, or it stays when it fails again.
 
     Raises:
         NotFoundError: there is no such dead letter.

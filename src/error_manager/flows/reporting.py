@@ -1,4 +1,4 @@
-"""From counts to files: the document's report flow without the analysis that comes later (seed box: Report Generator)."""
+"""From counts to files: the steps of the document's report flow (seed box: Report Generator)."""
 
 from __future__ import annotations
 

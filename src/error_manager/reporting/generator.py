@@ -47,7 +47,7 @@ class Report:
 
     @property
     def change_share(self) -> float | None:
-        """Return the change against the range before (0.25 = a quarter more); None when that had no errors."""
+        """Return the change against the range before (0.25 = a quarter more); None if that had no errors."""
         if not self.previous_total:
             return None
         return self.total / self.previous_total - 1

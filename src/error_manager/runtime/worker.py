@@ -1,7 +1,8 @@
-"""The worker process: drains the inbox into the database (seed boxes: Worker, Analyzer's "Query New Error" side).
+"""The worker process: drains the inbox into the database (seed box: Worker).
 
-Loop: for each slot that this worker can lease, process batch after batch until the slot is empty; then rest a few
-milliseconds. When the database is away it waits and tries again; nothing is lost, the inbox keeps what was accepted.
+Loop: for each slot that this worker can lease, process batch after batch until the slot is empty; then rest
+a few milliseconds. When the database is away it waits and tries again; nothing is lost, the inbox keeps
+what was accepted.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class InboxRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Cursor:
-    """The place up to which a slot of the inbox was processed: segment ``seq``, last processed ``row`` (0 = none)."""
+    """Up to where a slot of the inbox was processed: segment ``seq``, last processed ``row`` (0 = none)."""
 
     seq: int = 0
     row: int = 0
@@ -90,7 +90,7 @@ class InboxBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedCount:
-    """How many items the accepting side counted, by project, category and hour; independent of the outcomes."""
+    """How many items the accepting side counted, by project, category and hour, whatever became of them."""
 
     project_id: ProjectId
     category: ItemCategory
@@ -137,7 +137,7 @@ class InboxSource(Protocol):
     def received(
         self, slot: int, cursor: Cursor
     ) -> tuple[tuple[ReceivedCount, ...], tuple[ReceivedCount, ...]]:
-        """Return (received, waiting) of the segments from ``cursor.seq`` on, read in one snapshot per segment.
+        """Return (received, waiting) of the segments from ``cursor.seq`` on, one snapshot per segment.
 
         ``received`` counts all of their items, ``waiting`` those behind the cursor.
 
@@ -262,7 +262,7 @@ class ErrorStore(Protocol):
         ...
 
     async def replace_dead_letter(self, letter_id: int, batch: StoreBatch | None) -> CommitResult | None:
-        """Remove a dead letter and move its outcome: to what ``batch`` stores, or to ``filtered/dropped`` for None."""
+        """Remove a dead letter; its outcome moves to what ``batch`` stores, or to ``filtered`` for None."""
         ...
 
 
@@ -303,7 +303,7 @@ class IngestKey:
 
 
 class KeyStore(Protocol):
-    """Projects and keys as the accepting side needs them; answers from memory, refreshed in the background."""
+    """Keys as the accepting side needs them; answers from memory, refreshed in the background."""
 
     def ingest_key(self, key: str) -> IngestKey | None:
         """Return the key, or None when it is unknown."""
@@ -311,13 +311,13 @@ class KeyStore(Protocol):
 
     @property
     def is_loaded(self) -> bool:
-        """Return whether the keys are known at all; false until the database answered for the first time ever."""
+        """Return whether the keys are known at all; false until the database has answered once."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """How many of the asked items are within quota; the rest may come again after ``retry_after_s`` (>= 1, 0 = none).
+    """How many items are within quota; the rest may come after ``retry_after_s`` (>= 1, 0 = none).
 
     ``scope`` says whose quota was used up: ``key`` or ``project``.
     """
@@ -387,7 +387,7 @@ class Allowance:
 
 
 class InFlight(Protocol):
-    """Remembers across a crash which records were being processed, so that one that kills workers is isolated."""
+    """Remembers across a crash which records were being processed, to isolate one that kills workers."""
 
     def begin(self, slot: int, cursor: Cursor, *, limit: int) -> Allowance:
         """Return how much to claim at ``cursor``: after a crash there, half as much as before."""
@@ -417,8 +417,10 @@ class PatternOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternFilter:
-    """Which patterns to list. None and empty mean "any". ``text`` is the user's search (words, "phrases", -not,
-    and ``field:value`` / ``-field:value`` pairs already split off into ``fields``).
+    """Which patterns to list; None and empty mean "any".
+
+    ``text`` is the search (words, "phrases", -not); its ``field:value`` and ``-field:value`` pairs are
+    already split off into ``fields``.
     """
 
     project_ids: tuple[ProjectId, ...] = ()
@@ -706,7 +708,7 @@ class QueryStore(Protocol):
         until: datetime | None = None,
         values: int = 10,
     ) -> tuple[TagSummary, ...]:
-        """Return the tags of a pattern, each with its top ``values``, most frequent first (whole UTC days)."""
+        """Return the tags of a pattern with their top ``values``, most frequent first (whole UTC days)."""
         ...
 
     async def users(self, pattern_id: PatternId) -> UserCounts:
@@ -900,7 +902,7 @@ class AccessStore(Protocol):
         ...
 
 
-# --- reports ---------------------------------------------------------------------------------------------------
+# --- reports ------------------------------------------------------------------------------------------------
 
 
 class ReportStore(Protocol):

@@ -28,8 +28,8 @@ class DictionaryStore(Protocol):
 class ProjectDictionaries:
     """Samples bodies of projects without a dictionary and trains when there are enough.
 
-    Bodies over 64 kB and projects beyond the fourth in training are passed over: memory stays under 160 MB at the
-    very worst and is about 10 MB for one project of usual errors.
+    Bodies over 64 kB and projects beyond the fourth in training are passed over: memory stays under 160 MB
+    at the very worst and is about 10 MB for one project of usual errors.
     """
 
     def __init__(self, codec: BodyCodec) -> None:

@@ -23,7 +23,7 @@ class LoadedProjects:
         open_key: Callable[[Project], bytes],
         monotonic: Callable[[], float],
     ) -> None:
-        """Keep how to load the projects, to open a subject key, and the clock that spaces out repeated misses."""
+        """Keep how to load projects and open a subject key, and the clock that spaces out repeated misses."""
         self._load = load
         self._open_key = open_key
         self._monotonic = monotonic

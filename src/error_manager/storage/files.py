@@ -1,4 +1,4 @@
-"""Report and export files through obstore: a folder, or a cloud store by URL (seed boxes: File System Adapter, File Storage)."""
+"""Report and export files, through obstore (seed boxes: File System Adapter, File Storage)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Notes what a worker is processing in a small file per slot (seed box: Persistence Layer).
 
-A record that ends the process (a crash in C code, memory, a loop that is killed) cannot be caught by ``except``. The
-note survives the process: the next one takes half as many records, until the one at fault is alone; after three
-attempts at that one it becomes a dead letter. Written without fsync: a power loss forgets the note, which costs nothing.
+A record that ends the process (a crash in C code, memory, a loop that is killed) cannot be caught by
+``except``. The note survives the process: the next one takes half as many records, until the one at fault
+is alone; after three attempts at that one it becomes a dead letter. Written without fsync: a power loss
+forgets the note, which costs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In-memory twins of what processing writes to and works with: for tests of flows, and as the shortest description of them."""
+"""In-memory twins of what processing works with: for tests, and as the shortest description of them."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ class Rollups:
 class ValueCap:
     """Remembers which values a day of a group has, and sends those over the cap to ``(other)``.
 
-    First come, first kept: what is frequent comes early. Days of the past are forgotten when there are too many.
+    First come, first kept: what is frequent comes early. Days of the past are forgotten when there are too
+    many.
     """
 
     _MAX_DAYS: Final = 20_000

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import celery
 import reporting
 import sentry_sdk
-from celery.contrib.testing.worker import start_worker
 from sentry_sdk.integrations.celery import CeleryIntegration
 
 reporting.start(integrations=[CeleryIntegration()])
@@ -18,8 +20,10 @@ def send_mail(recipient: str) -> None:
     raise ConnectionRefusedError(f"mail server refused {recipient}")  # crash
 
 
-with start_worker(app, pool="solo", perform_ping_check=False, loglevel="CRITICAL"):
-    result = send_mail.delay("warehouse")
-    result.get(timeout=30, propagate=False)
-    print("status", result.state)
+worker = app.WorkController(pool="solo", hostname="shop@here")
+threading.Thread(target=worker.start, daemon=True).start()
+result = send_mail.delay("warehouse")
+while not result.ready():
+    time.sleep(0.02)
+print("status", result.state)
 sentry_sdk.flush()

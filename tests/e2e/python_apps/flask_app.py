@@ -7,7 +7,7 @@ import reporting
 import sentry_sdk
 from sentry_sdk.integrations.flask import FlaskIntegration
 
-reporting.start(integrations=[FlaskIntegration()], send_default_pii=True)
+reporting.start(integrations=[FlaskIntegration()])
 app = flask.Flask(__name__)
 
 

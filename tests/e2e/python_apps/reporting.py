@@ -9,9 +9,14 @@ import sentry_sdk
 
 
 def start(**options: Any) -> None:
-    """Begin to report through sentry-sdk with its default settings, release and environment given."""
+    """Begin to report through sentry-sdk; only the integrations that are named are loaded (it saves seconds)."""
     sentry_sdk.init(
-        sys.argv[1], release="shop@1.4.2", environment="staging", before_send=_print_id, **options
+        sys.argv[1],
+        release="shop@1.4.2",
+        environment="staging",
+        before_send=_print_id,
+        auto_enabling_integrations=False,
+        **options,
     )
 
 

@@ -79,9 +79,9 @@ def test_errors_in_jsonl(tmp_path, capsys):
 
 
 def test_missing_paths_are_all_named(tmp_path, capsys):
-    """Every path that cannot be read is named at once; the exit code is 1."""
+    """Every path that cannot be read is named at once; the exit code is 2."""
     (tmp_path / "empty").mkdir()
-    assert main(["analyze", str(tmp_path / "no.log"), str(tmp_path / "empty")]) == 1
+    assert main(["analyze", str(tmp_path / "no.log"), str(tmp_path / "empty")]) == 2
     told = capsys.readouterr().err
     assert ("no.log: no such file" in told, "empty: no file ending in" in told) == (True, True)
 

@@ -90,7 +90,7 @@ def test_only_the_chosen_module_is_loaded(install, capsys):
     [
         (DataFolderError("The folder x is locked."), 1, "error-manager speak: The folder x is locked."),
         (StorageUnavailableError(), 75, "The database is away."),
-        (ConfigurationError(["server.port: too large", "inbox: unknown"]), 1, "  - inbox: unknown"),
+        (ConfigurationError(["server.port: too large", "inbox: unknown"]), 2, "  - inbox: unknown"),
         (ErrorManagerError("No such thing."), 1, "`error-manager doctor`"),
     ],
 )

@@ -127,7 +127,11 @@ async def test_what_is_no_error_is_filtered(svc):
     """Feedback sent as an event counts under the category it came in with."""
     feedback = {"type": "feedback", "contexts": {"feedback": {"message": "hi"}}}
     counted = record(
-        2, kind=RecordKind.NOT_AN_ERROR, category=ItemCategory.SESSION, outcome=OutcomeKind.FILTERED, quantity=4
+        2,
+        kind=RecordKind.NOT_AN_ERROR,
+        category=ItemCategory.SESSION,
+        outcome=OutcomeKind.FILTERED,
+        quantity=4,
     )
     await svc.inbox.put([record(1, feedback), counted])
     await drain(svc)
@@ -242,7 +246,10 @@ async def test_imported_records_balance_the_books(svc):
 async def test_drained_inbox_conserves_every_item(svc):
     """Received equals the sum of the outcomes after a mixed batch."""
     records = [record(number % 9) for number in range(30)]
-    records += [replace(record(100), body=b"["), record(101, quantity=3, outcome=OutcomeKind.RATE_LIMITED, reason="quota")]
+    records += [
+        replace(record(100), body=b"["),
+        record(101, quantity=3, outcome=OutcomeKind.RATE_LIMITED, reason="quota"),
+    ]
     await svc.inbox.put(records)
     await drain(svc, limit=7)
     assert sum(ended(svc).values()) == sum(item.quantity for item in records)

@@ -1,4 +1,4 @@
-"""Bodies are compressed with the newest dictionary of their project and opened with the one that made them."""
+"""Bodies are compressed with their project's newest dictionary and opened with the one that made them."""
 
 from __future__ import annotations
 

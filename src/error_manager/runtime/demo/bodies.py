@@ -176,7 +176,7 @@ def _breadcrumbs(moment: Moment, values: dict[str, str], rng: Random) -> list[Js
     steps = (
         ("http", "GET /products/SKU-" + values["sku"], 21.0),
         ("ui.click", "button.add-to-cart", 9.5),
-        ("query", f"SELECT * FROM orders WHERE id = {values['order']}", 0.4),
+        ("query", f"orders.find_one(id={values['order']})", 0.4),
     )
     return [
         {

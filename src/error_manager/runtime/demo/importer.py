@@ -1,4 +1,4 @@
-"""Stores the demo's errors in two processes, batch by batch in order of time (seed box: none; it stands in for clients)."""
+"""Stores the demo's errors in two processes, in order of time; stands in for clients (seed box: none)."""
 
 from __future__ import annotations
 

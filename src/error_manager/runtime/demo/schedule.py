@@ -1,4 +1,4 @@
-"""When the demo's errors happen: the shop's daily and weekly rhythm, and eight planted incidents with their truth."""
+"""When the demo's errors happen: the shop's daily and weekly rhythm, and eight planted incidents."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def incidents(start: datetime) -> tuple[Incident, ...]:
 
 
 def moments(start: datetime, end: datetime, *, errors: int, rng: Random) -> list[Moment]:
-    """Return about ``errors`` moments (within 2 %) from ``start`` (midnight UTC) to ``end``, in order of time."""
+    """Return about ``errors`` moments from ``start`` (midnight UTC) to ``end``, in order of time."""
     planted = [moment for moment in _planted(start, errors / 200_000, rng) if moment.at < end]
     background = [
         moment

@@ -1,4 +1,4 @@
-"""Stacks of the demo shop's services, in our own JSON form: Python, JavaScript and Java as their runtimes print them."""
+"""Stacks of the demo shop's services in our own JSON form: Python, JavaScript and Java."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Call:
 
 
 def call(text: str) -> Call:
-    """Return the call of a line like ``shop.orders:place | self.charge(order)`` (a leading ``~`` marks a library)."""
+    """Return the call of a line like ``shop.orders:place | self.charge(order)``; ``~`` marks a library."""
     place, _, code = text.partition(" | ")
     module, _, function = place.lstrip("~").rpartition(":")
     return Call(module=module, function=function, code=code, is_library=place.startswith("~"))
@@ -30,7 +30,7 @@ FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
     "flask": (
         "~flask.app:wsgi_app | response = self.full_dispatch_request()",
         "~flask.app:full_dispatch_request | rv = self.dispatch_request()",
-        "~flask.app:dispatch_request | return self.ensure_sync(self.view_functions[rule.endpoint])(**view_args)",
+        "~flask.app:dispatch_request | return self.view_functions[rule.endpoint](**view_args)",
     ),
     "celery": (
         "~celery.app.trace:trace_task | R = retval = fun(*args, **kwargs)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from error_manager.flows.live import LiveHub
@@ -35,7 +35,8 @@ async def report_services(settings: Settings) -> AsyncIterator[ReportServices]:
         await connections.close()
 
 
-async def _nothing() -> AsyncIterator[str]:
+async def _nothing() -> AsyncGenerator[str, None]:
     """Hear nothing: a report has no live part."""
-    return
-    yield ""
+    silence: tuple[str, ...] = ()
+    for payload in silence:
+        yield payload

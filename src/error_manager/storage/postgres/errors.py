@@ -124,7 +124,7 @@ class PostgresErrorStore:
             raise
         return result
 
-    # --- projects, dictionaries, retention ---------------------------------------------------------------------
+    # --- projects, dictionaries, retention ------------------------------------------------------------------
 
     async def projects(self) -> tuple[Project, ...]:
         """Return every project; ``subject_key`` is still sealed."""
@@ -169,7 +169,7 @@ class PostgresErrorStore:
             raise await self._failed(error) from error
         self._days.clear()
 
-    # --- one transaction ---------------------------------------------------------------------------------------
+    # --- one transaction ------------------------------------------------------------------------------------
 
     async def _store(self, batch: StoreBatch) -> CommitResult:
         await self._move_cursor(batch)
@@ -370,9 +370,8 @@ class PostgresErrorStore:
             group, pattern = rollups.groups[key], (key[0], patterns[key])
             row = sums.get(pattern)
             if row is None:
-                sums[pattern] = [
-                    group.count, users.get(key, 0), group.first_seen, group.last_seen, group.severity, group.release,
-                ]  # fmt: skip
+                seen = (group.first_seen, group.last_seen)
+                sums[pattern] = [group.count, users.get(key, 0), *seen, group.severity, group.release]
                 continue
             row[0] += group.count
             row[1] += users.get(key, 0)
@@ -486,7 +485,7 @@ class PostgresErrorStore:
         await self._outcomes(moved)
         return None if batch is None else await self._store(batch)
 
-    # --- connection --------------------------------------------------------------------------------------------
+    # --- connection -----------------------------------------------------------------------------------------
 
     async def _cursor(self) -> psycopg.AsyncCursor[Any]:
         if self._connection is None or self._connection.closed:

@@ -1,7 +1,7 @@
 """Named SQL statements, read from the ``.sql`` files of this package (seed box: PostgreSQL Adapter).
 
-A statement starts at a line ``-- name: move_cursor``; comment lines behind it explain it. SQL lives in files so that
-it can be read, and run, as SQL.
+A statement starts at a line ``-- name: move_cursor``; comment lines behind it explain it. SQL lives in
+files so that it can be read, and run, as SQL.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def load(file_name: str) -> Mapping[str, sql.SQL]:
     for name, body in zip(pieces[::2], pieces[1::2], strict=True):
         lines = (line for line in body.splitlines() if not line.lstrip().startswith("--"))
         statement = "\n".join(lines).strip().rstrip(";")
-        found[name] = sql.SQL(statement)  # type: ignore[arg-type]  # a file of this package, not user input
+        found[name] = sql.SQL(statement)
     return MappingProxyType(found)

@@ -1,4 +1,4 @@
-"""A worker's direct connection: leases on inbox slots, and live notices (seed boxes: Event Stream, PostgreSQL Adapter).
+"""A worker's direct connection: leases on inbox slots, and live notices (seed box: Event Stream).
 
 Leases only save double work: that two workers can never both commit the same records is the cursor's doing.
 """
@@ -25,7 +25,7 @@ Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 
 
 class WorkerSession:
-    """Slot leases (advisory locks) and ``Publisher``, over one autocommit connection that is opened again when it broke."""
+    """Slot leases (advisory locks) and ``Publisher``, over one connection, opened again when it broke."""
 
     def __init__(self, connect: Connect) -> None:
         """Keep how to connect (autocommit on, not through a pooler)."""
@@ -70,12 +70,12 @@ class WorkerSession:
         if self._connection is None or self._connection.closed:
             self._held.clear()
             self._connection = await self._connect()
-        cursor = await self._connection.execute(statement, values)  # type: ignore[call-overload]  # own literals
+        cursor = await self._connection.execute(statement, values)
         return await cursor.fetchall()
 
 
 def notices(result: CommitResult) -> tuple[str, ...]:
-    """Return the JSON payloads that tell of a commit, one per project (more when very many patterns changed)."""
+    """Return the JSON payloads that tell of a commit: one per project, more if very many patterns changed."""
     changes: dict[ProjectId, list[PatternChange]] = {}
     for change in result.patterns:
         changes.setdefault(change.project_id, []).append(change)

@@ -183,7 +183,10 @@
       document.body.dispatchEvent(new CustomEvent("em-live"));
     };
     source.addEventListener("open", () => word("live"));
-    source.addEventListener("error", () => word(source.readyState === EventSource.CLOSED ? "not live" : "reconnecting"));
+    source.addEventListener("error", () => {
+      word(source.readyState === EventSource.CLOSED ? "not live" : "reconnecting");
+      window.htmx.trigger("#ledger", "em-check");
+    });
     source.addEventListener("message", (event) => {
       const message = JSON.parse(event.data);
       if (message.ledger) showLedger(message.ledger);
@@ -217,8 +220,16 @@
     word(liveWord);
     for (const note of all("[data-toast]")) fade(note);
   });
+  // The dot is green only while it is known to be true: an unanswered question takes the green away.
+  function ledgerFailed(status) {
+    const dot = one("[data-ledger-dot]");
+    dot?.classList.remove("em-dot-on");
+    dot?.classList.add("em-dot-off");
+    word(status === 503 ? "the database is away; errors are still accepted and kept" : "the server does not answer");
+  }
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
     document.addEventListener(failure, (event) => {
+      if (event.detail.target?.id === "ledger") ledgerFailed(event.detail.xhr?.status);
       if (event.detail.requestConfig?.verb !== "get") toast("That did not work; nothing was changed. Try again.");
     });
   }

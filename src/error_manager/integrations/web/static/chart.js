@@ -32,14 +32,14 @@
     const axis = { stroke: color("--em-muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
     chart = new window.uPlot({
       width: place.clientWidth,
-      height: 128,
+      height: place.clientHeight,
       padding: [8, 4, 0, 0],
       legend: { show: false },
       tzDate: isDay ? (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "UTC") : undefined,
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {
         x: { time: true, range: () => [starts[0], starts[starts.length - 1] + step] },
-        y: { range: (u, low, high) => [0, Math.max(1, high) * 1.05] },
+        y: { range: (u, low, high) => [0, Math.max(1, high || 0) * 1.05] },
       },
       series: [{}, {
         fill: color("--em-accent"), stroke: color("--em-accent"), width: 0, points: { show: false },
@@ -59,11 +59,8 @@
   }
   draw();
   document.addEventListener("em-theme", draw);
-  let width = place.clientWidth;
   new ResizeObserver(() => {
-    if (place.clientWidth !== width) {
-      width = place.clientWidth;
-      chart.setSize({ width, height: 128 });
-    }
+    const size = { width: place.clientWidth, height: place.clientHeight };
+    if (chart.width !== size.width || chart.height !== size.height) chart.setSize(size);
   }).observe(place);
 })();
