@@ -58,10 +58,11 @@ class Product:
         """Start; return the seconds until ready."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        log = (self.folder.parent / f"{self.folder.name}.log").open("ab")
+        log = self.folder.parent / f"{self.folder.name}.log"
         command = [sys.executable, "-m", "error_manager", "up", "--data-dir", str(self.folder),
                    "--port", str(self.port), *self._options]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
         while time.monotonic() < began + _READY_S:
             if self._process.poll() is not None:
                 break
@@ -74,7 +75,7 @@ class Product:
             except OSError:
                 pass
             time.sleep(0.05)
-        raise RuntimeError(Path(log.name).read_text()[-3000:])
+        raise RuntimeError(log.read_text()[-3000:])
 
     def stop(self) -> None:
         """Stop as a person would (SIGTERM)."""

@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import pytest
-
 from bench.product import Product
 
 APPEARS_S = 20.0

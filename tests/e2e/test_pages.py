@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}\x1b[31m \u202egnp.exe"
 START_TIMEOUT_S = 90
@@ -27,18 +27,28 @@ class Server:
 
     url: str
     key: str
-    folder: Path
+    admin_token: str
     login_url: str
 
-    def send(self, **error: Any) -> None:
-        """Send one error as curl would; return when it is acknowledged."""
+    def send(self, *, key: str = "", **error: Any) -> None:
+        """Send one error as curl would (to the first project without a key); return when it is kept."""
+        self.post("/api/v1/errors", key or self.key, error)
+
+    def new_project(self, name: str) -> tuple[int, str]:
+        """Return the id and ingest key of a new project."""
+        made = self.post("/api/v1/projects", self.admin_token, {"name": name})
+        return made["id"], made["keys"][0]["key"]
+
+    def post(self, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a JSON body."""
         request = urllib.request.Request(
-            f"{self.url}/api/v1/errors",
-            data=json.dumps(error).encode(),
-            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+            self.url + path,
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.status == 200
+            found: dict[str, Any] = json.load(answer)
+            return found
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, find_free_port: Callable[[]
         link = _login_link(process, output)
         connection = json.loads((folder / "data" / "connection.json").read_text(encoding="utf-8"))
         yield Server(
-            url=connection["url"], key=connection["ingest_key"], folder=folder / "data", login_url=link
+            url=connection["url"],
+            key=connection["ingest_key"],
+            admin_token=connection["admin_token"],
+            login_url=link,
         )
     finally:
         process.send_signal(signal.SIGTERM)
@@ -83,7 +96,7 @@ def browser(require: Callable[..., str]) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def signed_in(browser: Browser, server: Server) -> Iterator[BrowserContext]:
-    """Sign in with the link from the terminal, once for all tests."""
+    """Sign in once with the link from the terminal; while there is no error that leads to Connect."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", timezone_id="UTC")
     page = context.new_page()
     page.goto(server.login_url)
@@ -99,12 +112,18 @@ def page(signed_in: BrowserContext) -> Iterator[Page]:
     """Open a page that fails its test on a dialog, a script error or a breach of the security policy."""
     opened = signed_in.new_page()
     faults: list[str] = []
-    opened.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def on_dialog(dialog: Dialog) -> None:
+        faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def on_console(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            faults.append(message.text)
+
+    opened.on("dialog", on_dialog)
+    opened.on("console", on_console)
     opened.on("pageerror", lambda error: faults.append(f"error: {error}"))
-    opened.on(
-        "console",
-        lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None,
-    )
     yield opened
     opened.close()
     assert faults == []
@@ -128,16 +147,14 @@ def wait_for_pattern(page: Page, server: Server, title: str) -> None:
 
 
 def test_connect_turns_green_with_the_first_error_and_leads_to_it(page: Page, server: Server) -> None:
-    """The start page is Connect; one second after the first error it is green, names it, and links to it."""
-    page.goto(server.url)
-    assert page.url == f"{server.url}/projects/1/connect"
+    """A moment after the first error the page is green, names it, and links to it."""
+    project_id, key = server.new_project("Never heard of")
+    page.goto(f"{server.url}/projects/{project_id}/connect")
     expect(page.get_by_role("heading", name="Waiting for the first error")).to_be_visible()
-    expect(page.locator("#dsn")).to_contain_text(server.key)
+    expect(page.locator("#dsn")).to_contain_text(key)
     expect(page.locator("[data-live-word]")).to_have_text("live")
     began = time.monotonic()
-    server.send(
-        message="Cart of ada@example.com is empty", severity="error", module="shop.cart", error_code="CART-1"
-    )
+    server.send(key=key, message="Cart of ada@example.com is empty", module="shop.cart", error_code="CART-1")
     expect(page.get_by_role("heading", name="Got it")).to_be_visible(timeout=10_000)
     print(f"green after {time.monotonic() - began:.2f} s")
     assert (
@@ -291,6 +308,21 @@ def test_times_and_theme_are_the_readers(page: Page, server: Server) -> None:
     page.reload()
     assert page.locator("html").get_attribute("data-bs-theme") != before
     assert "UTC" in str(page.locator("time").first.get_attribute("title"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(503, "the database is away"), (502, "the server does not answer")]
+)
+def test_the_dot_is_green_only_while_that_is_known(
+    page: Page, server: Server, status: int, words: str
+) -> None:
+    """When the foot line cannot be read any more, the green goes and the line says why."""
+    open_list(page, server)
+    expect(page.locator("#ledger .em-dot-on")).to_have_count(1)
+    page.route("**/partials/ledger", lambda route: route.fulfill(status=status))
+    page.evaluate("htmx.trigger('#ledger', 'em-check')")
+    expect(page.locator("#ledger .em-dot-off")).to_have_count(1)
+    expect(page.locator("[data-live-word]")).to_contain_text(words)
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280, 1920])

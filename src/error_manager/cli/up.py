@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,8 +125,9 @@ class Terminal:
         self._color = sys.stdout.isatty()
 
     def say(self, line: str) -> None:
-        """Print a line at once."""
-        print(line, flush=True)
+        """Print a line at once; when the terminal is gone or the disk behind it is full, go on without."""
+        with suppress(OSError):
+            print(line, flush=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ transaction, publish.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -63,24 +64,53 @@ class PreparedRecord:
     result: Prepared
 
 
-async def process_slot(svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int) -> Cursor | None:
-    """Process up to ``limit`` records of a slot; return the cursor behind them, or None if there are none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedBatch:
+    """A batch with what became of each of its records."""
+
+    batch: InboxBatch
+    records: tuple[PreparedRecord, ...]
+
+
+async def process_slot(
+    svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int, batches: int = 1
+) -> Cursor | None:
+    """Process up to ``batches`` batches of a slot; return the cursor behind them, or None if there are none.
+
+    While one batch is being stored the next is prepared in a thread: processor and database work at once.
 
     Raises:
         StorageUnavailableError: the database is away; nothing moved, call again.
         StaleCursorError: another worker moved the cursor; read it again.
     """
+    moved: Cursor | None = None
+    ready = await take(svc, slot, cursor, limit=limit)
+    while ready is not None:
+        batches -= 1
+        coming = asyncio.ensure_future(take(svc, slot, ready.batch.end, limit=limit)) if batches else None
+        try:
+            result = await store(svc, ready.batch, ready.records)
+        except BaseException:
+            if coming is not None:
+                await asyncio.gather(coming, return_exceptions=True)
+            raise
+        moved = ready.batch.end
+        await svc.stream.publish(result)
+        ready = await coming if coming is not None else None
+    return moved
+
+
+async def take(svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int) -> PreparedBatch | None:
+    """Claim the records behind a cursor and prepare them, or return None when there are none."""
     allowed = svc.in_flight.begin(slot, cursor, limit=limit)
-    batch = svc.inbox.claim(slot, cursor, limit=allowed.limit)
+    batch = await asyncio.to_thread(svc.inbox.claim, slot, cursor, limit=allowed.limit)
     if batch is None:
         return None
-    svc.in_flight.started(slot, batch, attempt=allowed.attempt)
     await svc.projects.ensure({record.project_id for _, record in batch.records})
-    prepared = prepare(svc, batch, is_killer=allowed.attempt > ATTEMPTS)
-    result = await store(svc, batch, prepared)
+    svc.in_flight.started(slot, batch, attempt=allowed.attempt)
+    records = await asyncio.to_thread(prepare, svc, batch, is_killer=allowed.attempt > ATTEMPTS)
     svc.in_flight.finished(slot)
-    await svc.stream.publish(result)
-    return batch.end
+    return PreparedBatch(batch=batch, records=tuple(records))
 
 
 def prepare(svc: ProcessServices, batch: InboxBatch, *, is_killer: bool) -> list[PreparedRecord]:

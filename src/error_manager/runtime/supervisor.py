@@ -32,7 +32,8 @@ _TICK_S: Final = 15.0
 _PROBE_EVERY_S: Final = 0.1
 _SAY_EVERY_S: Final = 5.0
 _RELOAD_PAUSE_S: Final = 2.0
-_ORPHAN_S: Final = 3.0
+_ORPHAN_S: Final = 1.0
+_START_RETRY_S: Final = 1.0
 _FRUITLESS_STARTS: Final = 4
 
 
@@ -129,7 +130,7 @@ class Supervisor:
                 self._look_after_children(now)
                 if self._wants_reload:
                     await self._roll()
-                rotate(self._settings.data_dir / "logs", limit_bytes=self._settings.log.file_bytes)
+                self._rotate()
                 await self._rest(now)
         finally:
             ready.cancel()
@@ -163,6 +164,12 @@ class Supervisor:
         except TimeoutError:
             return
 
+    def _rotate(self) -> None:
+        try:
+            rotate(self._settings.data_dir / "logs", limit_bytes=self._settings.log.file_bytes)
+        except OSError as error:  # the disk is full: a long log is better than no supervisor
+            self._say(f"Logs cannot be rotated: {error.strerror}")
+
     def _look_after_database(self, now: float) -> None:
         if self._database is None or self._database.pid is not None:
             return
@@ -176,7 +183,7 @@ class Supervisor:
             return
         try:
             self._database.spawn()
-        except ErrorManagerError as error:
+        except (ErrorManagerError, OSError) as error:  # OSError: the disk is full; there will be room again
             self._say(f"PostgreSQL cannot be started: {error}")
         self._database_started = now
 
@@ -186,7 +193,14 @@ class Supervisor:
             if code is not None:
                 self._ended(child, code)
             if child.pid is None and now >= child.start_after and not self._is_told:
-                child.start(now)
+                self._start(child, now)
+
+    def _start(self, child: Child, now: float) -> None:
+        try:
+            child.start(now)
+        except OSError as error:  # no room for its log, no memory: tried again
+            child.start_after = now + _START_RETRY_S
+            self._say(f"{child.name} cannot be started: {error.strerror}")
 
     def _ended(self, child: Child, code: int) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
@@ -220,7 +234,7 @@ class Supervisor:
             if not await self._all_gone([child], _CHILDREN_DRAIN_S):
                 child.signal(signal.SIGKILL)
                 await self._all_gone([child], 1.0)
-            child.start(time.monotonic())
+            self._start(child, time.monotonic())
             await asyncio.sleep(_RELOAD_PAUSE_S)
         self._say("Settings taken over by all processes (those of the embedded database at the next start)")
 

@@ -24,6 +24,7 @@ from error_manager.runtime.wiring.worker import Worker, build
 from error_manager.storage.base import Cursor
 
 _IDLE_S: Final = 0.02
+_BATCHES: Final = 8  # of a slot in a row; then the other slots, and the housekeeping, have their turn
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _HOUSE_EVERY: Final = timedelta(hours=1)
 _MINUTE_ROLLUPS: Final = timedelta(days=8)
@@ -92,7 +93,7 @@ class Drain:
         if cursor is None:
             cursor = await services.store.cursor(slot)
         try:
-            moved = await process_slot(services, slot, cursor, limit=self.batch_size)
+            moved = await process_slot(services, slot, cursor, limit=self.batch_size, batches=_BATCHES)
         except StaleCursorError:
             self.cursors.pop(slot, None)
             return True

@@ -61,7 +61,7 @@ class ProjectDictionaries:
 
         The dictionary is stored before the first body uses it, and read back: of two workers the first wins.
         """
-        for project_id, samples in self._samples.items():
+        for project_id, samples in tuple(self._samples.items()):
             if len(samples) >= TRAINING_SAMPLES:
                 content = await asyncio.to_thread(train, samples)
                 await store.add_dictionary(project_id, _FIRST_ID, content)

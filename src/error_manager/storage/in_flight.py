@@ -8,10 +8,12 @@ forgets the note, which costs nothing.
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import Final
 
+from error_manager.core.errors import StorageUnavailableError
 from error_manager.storage.base import Allowance, Cursor, InboxBatch
 
 _NOTE: Final = struct.Struct("<QQQQ")  # seq, row, records, attempt; records 0 = nothing in flight
@@ -56,4 +58,13 @@ class InFlightFile:
         return seq, row, records, attempt
 
     def _write(self, slot: int, data: bytes) -> None:
-        self._path(slot).write_bytes(data)
+        """Overwrite the note in place: that needs no room, so a full disk does not stop it."""
+        try:
+            descriptor = os.open(self._path(slot), os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(descriptor, data, 0)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            msg = f"{self._path(slot)} cannot be written: {error.strerror}."
+            raise StorageUnavailableError(msg) from error

@@ -34,6 +34,7 @@ _MAX_PENDING_BYTES: Final = 128 * 1024 * 1024
 """More than this waiting for the disk is refused: the disk is too slow, and memory is not a buffer."""
 _DEFAULT_MAX_BYTES: Final = 4 * 1024**3
 _DEFAULT_MAX_SHARE: Final = 0.2  # of the disk that is free at the start
+_SEGMENTS_PER_CAP: Final = 4
 _CHECK_INTERVAL_S: Final = 0.2
 _RETRY_AFTER_FAILURE_S: Final = 1.0
 _SIDE_FILES: Final = ("", "-wal", "-shm")
@@ -88,7 +89,7 @@ class SqliteInbox:
             sealer: seals each record.
             compressor: makes records smaller; not shared with others.
             clock: the time; used once, to number the first segment of a new slot.
-            segment_bytes: a segment of this size is finished.
+            segment_bytes: a segment of this size is finished; at most a quarter of ``max_bytes``.
             max_bytes: the size cap of this slot.
             min_free_share: below this free share of the disk everything is refused.
             commit_interval_s: how long a commit waits for company while there are several callers.
@@ -99,7 +100,8 @@ class SqliteInbox:
         self._slot = slot
         self._codec = RecordCodec(sealer, compressor)
         self._clock = clock
-        self._segment_bytes = segment_bytes
+        # Only finished segments make room again, so the cap must hold several.
+        self._segment_bytes = min(segment_bytes, max_bytes // _SEGMENTS_PER_CAP)
         self._max_bytes = max_bytes
         self._min_free_share = min_free_share
         self._commit_interval_s = commit_interval_s

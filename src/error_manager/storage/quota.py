@@ -8,6 +8,7 @@ host it starts again: a bucket from its future is full.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import math
 import mmap
@@ -100,8 +101,13 @@ class SharedTokenBuckets(TokenBuckets):
     def __init__(self, path: Path, *, monotonic: Callable[[], float]) -> None:
         """Map ``run/quota`` of the data folder; it is made when it is not there or has another size."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._acquire()
         if os.fstat(self._file).st_size != FILE_BYTES:
-            os.ftruncate(self._file, FILE_BYTES)
+            # Zeros, not a hole: to write into a mapped hole on a full disk ends the process (SIGBUS).
+            os.ftruncate(self._file, 0)
+            if os.pwrite(self._file, bytes(FILE_BYTES), 0) != FILE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        self._release()
         self._map = mmap.mmap(self._file, FILE_BYTES)
         super().__init__(self._map, monotonic=monotonic)
 

@@ -20,6 +20,7 @@ app = fastapi.FastAPI()
 
 
 def ask(supplier: str) -> NoReturn:
+    """Fail in the way of the supplier."""
     if supplier == "east":
         raise TimeoutError("east did not answer")
     raise ValueError("west sent nonsense")  # west
@@ -27,6 +28,7 @@ def ask(supplier: str) -> NoReturn:
 
 @app.get("/offers/{article}")
 async def offers(article: str) -> dict[str, str]:
+    """Ask all suppliers and fail as all of them did."""
     failures: list[Exception] = []
     for supplier in ("east", "west"):
         try:
@@ -37,6 +39,7 @@ async def offers(article: str) -> dict[str, str]:
 
 
 def visit(port: int) -> int:
+    """Return the status of one request."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/offers/lamp", timeout=20) as answer:
             return int(answer.status)
@@ -45,11 +48,12 @@ def visit(port: int) -> int:
 
 
 async def main() -> None:
+    """Serve one request."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         print("status", await asyncio.to_thread(visit, listener.getsockname()[1]))
         server.should_exit = True

@@ -16,11 +16,13 @@ class PaymentError(Exception):
 
 
 def charge(amount: int) -> int:
+    """Fail."""
     return amount // 0  # cause
 
 
 @app.post("/orders/<int:order>/pay")
 def pay(order: int) -> str:
+    """Fail with a cause."""
     sentry_sdk.set_tag("shop", "north")
     sentry_sdk.set_tag("attempt", 2)
     sentry_sdk.set_user({"id": "u-17", "username": "ada", "plan": "gold"})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sentry_sdk
-
 import reporting
+import sentry_sdk
 
 reporting.start()
 sentry_sdk.capture_message("stock \x00 low \ud83d", level="warning", tags={"shelf": "B\x004"})
 
 
 def descend(depth: int) -> int:
+    """Fail far down."""
     return descend(depth + 1)  # crash
 
 

@@ -9,7 +9,7 @@ import sentry_sdk
 
 
 def start(**options: Any) -> None:
-    """Begin to report through sentry-sdk; only the integrations that are named are loaded (it saves seconds)."""
+    """Begin to report through sentry-sdk; only the named integrations are loaded (it saves seconds)."""
     sentry_sdk.init(
         sys.argv[1],
         release="shop@1.4.2",

@@ -215,6 +215,26 @@ def test_long_texts_are_cut_to_what_the_server_takes(begin, transport):
     assert second["message"] == "(empty message)"
 
 
+def test_odd_context_and_long_chains_arrive(begin, transport):
+    """Values of unexpected types are described; a chain over the cap arrives cut, with a note that says so."""
+    begin()
+    exc: Exception = ValueError("first")
+    for number in range(60):
+        outer = ValueError(number)
+        outer.__cause__ = exc
+        exc = outer
+    with error_manager.bind(user={"id": ["u", 1]}, tags="none", fingerprint="one", contexts=5):
+        error_manager.capture_exception(exc)
+    with error_manager.bind(user="u-9"):
+        error_manager.capture_message("m")
+    assert error_manager.flush(5)
+    first, second = transport.errors
+    assert (first["user"], second["user"]) == ({"id": str(["'u'", "1"])}, {"id": "u-9"})
+    assert first["fingerprint"] == ["one"]
+    assert len(first["exceptions"]) == 50
+    assert first["notes"][0]["path"] == "exceptions"
+
+
 def test_what_before_send_breaks_is_dropped(begin, transport):
     """An error that ``before_send`` made invalid is counted, not sent."""
     begin(before_send=lambda event: replace(event, message=""))

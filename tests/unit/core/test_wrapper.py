@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -261,6 +262,18 @@ def test_no_code_of_the_application_runs():
     }
     assert describe(freeze([Slow()], Budget(50))) == [f"<{Slow.__module__}.Slow>"]
     assert describe(freeze(Loud(a=1), Budget(50))) == {"a": "1"}
+
+
+def test_subclasses_of_builtins_show_their_value():
+    """Texts, numbers and bytes of derived types are read by the built-in type below; dates by their repr."""
+    kinds = {kind: type("Own", (kind,), {}) for kind in (str, int, float, bytes, bytearray, tuple)}
+    values = [kinds[str]("a"), kinds[int](5), kinds[float](0.5), kinds[bytes](b"b"), kinds[bytearray](b"c")]
+    assert describe(freeze(values, Budget(50))) == ["'a'", "5", "0.5", "b'b'", "b'c'"]
+    assert describe(freeze((kinds[tuple]((1,)), date(2026, 11, 23), date), Budget(50))) == [
+        ["1"],
+        "datetime.date(2026, 11, 23)",
+        "<type date>",
+    ]
 
 
 def test_large_values_are_cut_before_they_are_written_out():
