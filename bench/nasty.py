@@ -56,6 +56,7 @@ def send(product: Product, *, key: str, project: int | str, seed: int, count: in
     sent = Sent()
     lock = threading.Lock()
     bodies = _locked(nasty_bodies(seed, count))
+    authentication = {"X-Sentry-Auth": f"Sentry sentry_key={key}"}
 
     def work() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", product.port, timeout=_TIMEOUT_S)
@@ -63,9 +64,7 @@ def send(product: Product, *, key: str, project: int | str, seed: int, count: in
             whole = path if path.startswith("/") else f"/api/{project}/{path}"
             began = time.monotonic()
             try:
-                connection.request(
-                    "POST", whole, body, {**headers, "X-Sentry-Auth": f"Sentry sentry_key={key}"}
-                )
+                connection.request("POST", whole, body, {**headers, **authentication})
                 answer = connection.getresponse()
                 status, said = answer.status, answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -85,7 +84,7 @@ def send(product: Product, *, key: str, project: int | str, seed: int, count: in
 
 
 def drain(product: Product, project: int | str) -> dict[str, Any]:
-    """Wait until nothing waits and the refusals of the last second are counted; return the project's books."""
+    """Wait until nothing waits and all refusals are counted; return the project's books."""
     end = time.monotonic() + _DRAIN_S
     time.sleep(1.5)
     while True:
@@ -95,13 +94,15 @@ def drain(product: Product, project: int | str) -> dict[str, Any]:
         time.sleep(0.1)
 
 
-def read_all(product: Product, project: int | str) -> Read:
-    """Read every stored error and pattern by every page and route."""
+def read_all(product: Product, project: int | str, *, every: int = 1) -> Read:
+    """Read all stored errors and patterns by page and route, every so many errors in all their forms."""
     found = Read()
     errors = list(_listed(product, f"/api/v1/errors?project={project}&limit=500"))
     patterns = list(_listed(product, f"/api/v1/patterns?project={project}&limit=500"))
     found.errors, found.patterns = len(errors), len(patterns)
-    paths = _locked([f"/patterns?project={project}&status=all", *_of_patterns(patterns), *_of_errors(errors)])
+    paths = _locked(
+        [f"/patterns?project={project}&status=all", *_of_patterns(patterns), *_of_errors(errors, every)]
+    )
     lock = threading.Lock()
 
     def work() -> None:
@@ -137,13 +138,14 @@ def _of_patterns(patterns: list[dict[str, Any]]) -> Iterator[str]:
         yield from (f"/api/v1/patterns/{number}{part}" for part in ("", "/errors", "/history", "/tags"))
 
 
-def _of_errors(errors: list[dict[str, Any]]) -> Iterator[str]:
-    for error in errors:
+def _of_errors(errors: list[dict[str, Any]], every: int) -> Iterator[str]:
+    for number, error in enumerate(errors):
         page = f"/patterns/{error['project_id']}/{error['pattern_id']}/{error['id']}"
         yield page
-        yield from (f"{page}/{form}" for form in _FORMS)
-        yield f"/api/v1/errors/{error['id']}"
         yield f"/api/v1/errors/{error['event_id']}"
+        if number % every == 0:
+            yield from (f"{page}/{form}" for form in _FORMS)
+            yield f"/api/v1/errors/{error['id']}"
 
 
 def _unreadable(body: bytes) -> str:
@@ -216,26 +218,19 @@ def _report(product: Product, *, seed: int, count: int) -> int:
     before = process_ids(product)
     began = time.monotonic()
     sent = send(product, key=product.key, project=product.project, seed=seed, count=count)
-    sending_s = time.monotonic() - began
+    statuses = dict(sorted(sent.statuses.items()))
+    print(f"sent {count} in {time.monotonic() - began:.0f} s, slowest {sent.slowest_s:.2f} s: {statuses}")
     books = drain(product, product.project)
+    outcomes = books["outcomes"]
+    print(f"{books['received']} items: {outcomes}, {books['unexplained']} unexplained", flush=True)
     read = read_all(product, product.project)
-    ended = before - process_ids(product)
-    print(
-        f"sent {count} in {sending_s:.0f} s, slowest {sent.slowest_s:.2f} s: {dict(sorted(sent.statuses.items()))}"
-    )
-    print(
-        f"books: {json.dumps({name: books[name] for name in ('received', 'waiting', 'unexplained', 'outcomes')})}"
-    )
     print(f"read back: {read.errors} errors, {read.patterns} patterns, {read.answers} answers")
-    print(
-        f"5xx and broken connections: {len(sent.faults)}, unreadable: {len(read.faults)}, processes ended: {len(ended)}"
-    )
+    ended = before - process_ids(product)
     for fault in [*sent.faults[:_MAX_FAULTS], *read.faults[:_MAX_FAULTS]]:
         print("  ", fault)
+    print(f"5xx or broken: {len(sent.faults)}, unreadable: {len(read.faults)}, processes ended: {len(ended)}")
     is_well = not (sent.faults or read.faults or ended or books["unexplained"] or books["waiting"])
-    is_well = (
-        is_well and read.errors == books["outcomes"]["accepted"] and not books["outcomes"]["dead_letter"]
-    )
+    is_well = is_well and read.errors == outcomes["accepted"] and not outcomes["dead_letter"]
     print("well" if is_well else "NOT WELL")
     return 0 if is_well else 1
 

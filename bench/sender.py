@@ -21,6 +21,8 @@ class Journal:
 
     acknowledged: set[str] = field(default_factory=set)
     refused: collections.Counter[int] = field(default_factory=collections.Counter)
+    reasons: collections.Counter[str] = field(default_factory=collections.Counter)
+    slowest_s: float = 0.0
     broken_connections: int = 0
     sent: int = 0
 
@@ -69,6 +71,7 @@ class Sender:
         with self._lock:
             self.journal.sent += 1
         while True:
+            began = time.monotonic()
             try:
                 connection.request("POST", self._path, body, self._headers)
                 answer = connection.getresponse()
@@ -83,10 +86,12 @@ class Sender:
                 time.sleep(_RETRY_S)
                 continue
             with self._lock:
+                self.journal.slowest_s = max(self.journal.slowest_s, time.monotonic() - began)
                 if answer.status == 200:
                     self.journal.acknowledged.add(event_id)
                 else:
                     self.journal.refused[answer.status] += 1
+                    self.journal.reasons[answer.getheader("X-Sentry-Error") or ""] += 1
             return connection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -23,11 +24,10 @@ def _add_project(database) -> None:
 
 
 async def _all(store, statement):
-    cursor = await store._cursor()
-    await cursor.execute(statement)
-    rows = await cursor.fetchall()
-    await store._commit()
-    return rows
+    async with store._transaction():
+        cursor = await store._cursor()
+        await cursor.execute(statement)
+        return await cursor.fetchall()
 
 
 @pytest.fixture
@@ -99,6 +99,24 @@ async def test_an_error_before_the_resolution_reopens_nothing(store):
     await _all(store, "UPDATE error_patterns SET status = 'resolved', resolved_at = now() RETURNING id")
     result = await store.commit(batch(error(2), start=Cursor(seq=1, row=1), end=Cursor(seq=1, row=2)))
     assert [change.is_regression for change in result.patterns] == [False]
+
+
+async def test_other_statements_wait_for_the_end_of_a_commit(database):
+    """What is read while a batch is being stored does not commit half of it."""
+
+    def fail(step):
+        if step == "store.before_commit":
+            raise psycopg.OperationalError("the connection broke")
+
+    _add_project(database)
+    store = PostgresErrorStore(
+        lambda: connect(database.url, application_name="test"), shard=0, failpoint=fail
+    )
+    found = await asyncio.gather(store.commit(batch(error(1))), store.projects(), return_exceptions=True)
+    assert [type(result) for result in found] == [StorageUnavailableError, tuple]
+    assert await _all(store, "SELECT count(*) FROM project_errors") == [(0,)]
+    assert await store.cursor(0) == Cursor()
+    await store.close()
 
 
 async def test_refused_data_is_poison_and_stores_nothing(store):

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 
-class _Log(TextIO):
+class _Log(io.TextIOBase):
     """A stream that loses lines rather than fail: a full disk must not end the process that reports it."""
 
     def write(self, text: str, /) -> int:
@@ -43,7 +43,7 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=log),
+        logger_factory=structlog.WriteLoggerFactory(file=log),  # type: ignore[arg-type]  # it writes and flushes, no more
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(log)

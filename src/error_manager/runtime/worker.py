@@ -8,6 +8,7 @@ what was accepted.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from error_manager.runtime.wiring.worker import Worker, build
 from error_manager.storage.base import Cursor
 
 _IDLE_S: Final = 0.02
+_SWITCH_S: Final = 0.0005  # the loop waits for the preparing thread at each answer of the database: not 5 ms
 _BATCHES: Final = 8  # of a slot in a row; then the other slots, and the housekeeping, have their turn
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _HOUSE_EVERY: Final = timedelta(hours=1)
@@ -38,6 +40,7 @@ def main(settings: Settings, *, index: int, pipe_fd: int | None) -> int:
 
 async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     """Process until ``stop`` is set; the batch at hand is finished first."""
+    sys.setswitchinterval(_SWITCH_S)
     worker = build(settings, index=index)
     drain = Drain(worker, batch_size=settings.worker.batch_size)
     house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))

@@ -216,7 +216,7 @@ def test_long_texts_are_cut_to_what_the_server_takes(begin, transport):
 
 
 def test_odd_context_and_long_chains_arrive(begin, transport):
-    """Values of unexpected types are described; a chain over the cap arrives cut, with a note that says so."""
+    """Values of unexpected types are described; a chain over the cap is cut, with a note that says so."""
     begin()
     exc: Exception = ValueError("first")
     for number in range(60):

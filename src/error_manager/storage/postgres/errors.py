@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -61,6 +63,7 @@ class PostgresErrorStore:
         self._tags = ValueCap(TAG_VALUES_PER_DAY)
         self._releases = ValueCap(RELEASES_PER_DAY)
         self._days: set[date] = set()
+        self._turn = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -70,43 +73,28 @@ class PostgresErrorStore:
 
     async def cursor(self, slot: int) -> Cursor:
         """Return the committed cursor of a slot (``Cursor()`` when it has none)."""
-        try:
+        async with self._transaction():
             rows = await self._rows("read_cursor", slot=slot)
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
         return Cursor(seq=rows[0][0], row=rows[0][1]) if rows else Cursor()
 
     async def commit(self, batch: StoreBatch) -> CommitResult:
         """Store the batch, its outcomes and its cursor in one transaction (see the protocol)."""
-        try:
+        async with self._transaction():
             result = await self._store(batch)
             self._failpoint("store.before_commit")
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
-        except StaleCursorError:
-            await self._roll_back()
-            raise
         self._failpoint("store.committed")
         return result
 
     async def dead_letters(self, *, project_id: ProjectId | None, limit: int) -> tuple[DeadLetter, ...]:
         """Return the newest dead letters, without bodies."""
-        try:
+        async with self._transaction():
             rows = await self._rows("list_dead_letters", project_id=project_id, limit=limit)
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
         return tuple(_dead_letter(row) for row in rows)
 
     async def dead_letter(self, letter_id: int) -> DeadLetter:
         """Return one dead letter with its sealed body."""
-        try:
+        async with self._transaction():
             rows = await self._rows("read_dead_letter", id=letter_id)
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
         if not rows:
             msg = f"There is no dead letter {letter_id}."
             raise NotFoundError(msg)
@@ -114,25 +102,15 @@ class PostgresErrorStore:
 
     async def replace_dead_letter(self, letter_id: int, batch: StoreBatch | None) -> CommitResult | None:
         """Remove a dead letter and move its outcome, in one transaction."""
-        try:
-            result = await self._replace(letter_id, batch)
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
-        except NotFoundError:
-            await self._roll_back()
-            raise
-        return result
+        async with self._transaction():
+            return await self._replace(letter_id, batch)
 
-    # --- projects, dictionaries, retention ------------------------------------------------------------------
+    # --- projects, dictionaries, retention ---------------------------------------------------------------
 
     async def projects(self) -> tuple[Project, ...]:
         """Return every project; ``subject_key`` is still sealed."""
-        try:
+        async with self._transaction():
             rows = await self._rows("read_projects")
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
         return tuple(
             Project(id=ProjectId(i), name=n, slug=s, platform=p, organization_id=o, subject_key=bytes(k))
             for i, n, s, p, o, k in rows
@@ -140,33 +118,24 @@ class PostgresErrorStore:
 
     async def dictionaries(self) -> tuple[tuple[ProjectId, int, bytes], ...]:
         """Return every project dictionary as (project, id, content)."""
-        try:
+        async with self._transaction():
             rows = await self._rows("read_dictionaries")
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
         return tuple((ProjectId(project), number, bytes(content)) for project, number, content in rows)
 
     async def add_dictionary(self, project_id: ProjectId, dictionary_id: int, content: bytes) -> None:
         """Keep a trained dictionary before the first body uses it; the first of an id wins."""
-        try:
+        async with self._transaction():
             await self._run("add_dictionary", project_id=project_id, id=dictionary_id, content=content)
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
 
     async def keep_house(self, *, today: date, retention: timedelta, minutes: timedelta) -> None:
         """Make the partitions of the next two days; drop what is older than the retention."""
-        try:
+        async with self._transaction():
             for ahead in range(3):
                 await self._run("ensure_partition", day=today + timedelta(days=ahead))
             await self._run("drop_partitions", before=today - retention)
             before = datetime(today.year, today.month, today.day, tzinfo=UTC) - minutes
             await self._run("trim_rollups", minutes_before=before)
             await self._run("trim_severities", minutes_before=before)
-            await self._commit()
-        except psycopg.Error as error:
-            raise await self._failed(error) from error
         self._days.clear()
 
     # --- one transaction ------------------------------------------------------------------------------------
@@ -502,9 +471,24 @@ class PostgresErrorStore:
         await cursor.execute(_SQL[statement], values)
         return cursor.rowcount
 
-    async def _commit(self) -> None:
-        if self._connection is not None:
-            await self._connection.commit()
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """Run one transaction at a time, committed at the end of the context or rolled back.
+
+        While one batch is stored the next is prepared, which may need the projects: on this connection, but
+        never inside of somebody else's transaction.
+        """
+        async with self._turn:
+            try:
+                yield
+                if self._connection is not None:
+                    await self._connection.commit()
+            except psycopg.Error as error:
+                await self._roll_back()
+                raise translate(error) from error
+            except BaseException:  # stale cursor, no such letter, cancelled: nothing half done stays open
+                await self._roll_back()
+                raise
 
     async def _roll_back(self) -> None:
         self._tags.forget()
@@ -516,10 +500,6 @@ class PostgresErrorStore:
             await self._connection.rollback()
         except psycopg.Error:  # the connection is gone; the server has rolled back
             await self.close()
-
-    async def _failed(self, error: psycopg.Error) -> Exception:
-        await self._roll_back()
-        return translate(error)
 
 
 def _hour(moment: datetime) -> datetime:
