@@ -1,8 +1,9 @@
 """Bugsink in its recommended production set-up, as the rival of bench/ingest.py.
 
-Template ``singleserver`` (SQLite), gunicorn with its own configuration for containers, snappea with its four
-threads. Changed: the limits on events per time are raised (its defaults answer 429 after 1,000 events) and the
-secure-proxy settings that need nginx in front are off. It is installed into a virtual environment of its own.
+Template ``singleserver`` (SQLite), gunicorn with its own configuration for containers, snappea with its
+four threads. Changed: the limits on events per time are raised (its defaults answer 429 after 1,000
+events), and the secure-proxy settings that need nginx in front are off. It is installed into a virtual
+environment of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kills processes under load and checks the books: nothing acknowledged is lost, nothing is stored twice.
 
-``python -m bench.faults [--rounds 40] [--failpoint-rounds 3] [--rate 200] [--seed 1]`` prints one line per round
-and a JSON summary; exit status 1 when a promise was broken.
+``python -m bench.faults [--rounds 40] [--failpoint-rounds 3] [--rate 200] [--seed 1]`` prints one line per
+round and a JSON summary; exit status 1 when a promise was broken.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def hit(product: Product, step: str) -> float:
 
 
 def run(product: Product, *, rounds: int, rate: float, seed: int, failpoint_rounds: int) -> Findings:
-    """Kill ``rounds`` processes at random and one at each failpoint ``failpoint_rounds`` times, under load."""
+    """Kill ``rounds`` processes at random, and one at each failpoint ``failpoint_rounds`` times."""
     rng = random.Random(seed)
     findings = Findings()
     sender = Sender(product.url, product.key, product.project, rate_per_s=rate)

@@ -1,7 +1,7 @@
 """Errors per second end to end, latency, disk and memory, beside Bugsink's (in the order ours, rival, ours).
 
-``python -m bench.ingest BENCH_DATA [--rival-folder DIR]``: BENCH_DATA holds ``load/load.py`` and a pack. Prints
-JSON. On a machine with more than two cores run it under ``taskset -c 0,1``.
+``python -m bench.ingest BENCH_DATA [--rival-folder DIR]``: BENCH_DATA holds ``load/load.py`` and a pack.
+Prints JSON. On a machine with more than two cores run it under ``taskset -c 0,1``.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import http.client
 import json
 import socket
@@ -64,7 +65,9 @@ def send(product: Product, *, key: str, project: int | str, seed: int, count: in
             whole = path if path.startswith("/") else f"/api/{project}/{path}"
             began = time.monotonic()
             try:
-                connection.request("POST", whole, body, {**headers, **authentication})
+                # A refusal may come before a huge body is sent, and close the connection: it is still read.
+                with contextlib.suppress(BrokenPipeError):
+                    connection.request("POST", whole, body, {**headers, **authentication})
                 answer = connection.getresponse()
                 status, said = answer.status, answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -204,6 +207,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.nasty", description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every", type=int, default=10, help="read every so many errors in all forms")
     parser.add_argument("--folder", type=Path, help="keep the data here (default: a temporary folder)")
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as temporary, socket.socket() as probe:
@@ -211,22 +215,24 @@ def main(words: list[str]) -> int:
         port = probe.getsockname()[1]
         probe.close()
         with Product((args.folder or Path(temporary)) / "data", port) as product:
-            return _report(product, seed=args.seed, count=args.count)
+            return _report(product, seed=args.seed, count=args.count, every=args.every)
 
 
-def _report(product: Product, *, seed: int, count: int) -> int:
+def _report(product: Product, *, seed: int, count: int, every: int) -> int:
     before = process_ids(product)
     began = time.monotonic()
     sent = send(product, key=product.key, project=product.project, seed=seed, count=count)
     statuses = dict(sorted(sent.statuses.items()))
     print(f"sent {count} in {time.monotonic() - began:.0f} s, slowest {sent.slowest_s:.2f} s: {statuses}")
+    for fault in sent.faults[:_MAX_FAULTS]:
+        print("  ", fault)
     books = drain(product, product.project)
     outcomes = books["outcomes"]
     print(f"{books['received']} items: {outcomes}, {books['unexplained']} unexplained", flush=True)
-    read = read_all(product, product.project)
+    read = read_all(product, product.project, every=every)
     print(f"read back: {read.errors} errors, {read.patterns} patterns, {read.answers} answers")
     ended = before - process_ids(product)
-    for fault in [*sent.faults[:_MAX_FAULTS], *read.faults[:_MAX_FAULTS]]:
+    for fault in read.faults[:_MAX_FAULTS]:
         print("  ", fault)
     print(f"5xx or broken: {len(sent.faults)}, unreadable: {len(read.faults)}, processes ended: {len(ended)}")
     is_well = not (sent.faults or read.faults or ended or books["unexplained"] or books["waiting"])

@@ -44,13 +44,19 @@ def given_settings(
     """Return what the command line says, by dotted key.
 
     Raises:
-        ConfigurationError: an assignment lacks its ``=``.
+        ConfigurationError: an assignment lacks its ``=``, or gives a secret.
     """
     given: dict[str, object] = {}
     problems = []
+    secrets = {info.key: info.variable for info in all_settings() if info.is_secret}
     for text in args.assignments:
         key, separator, value = text.partition("=")
-        if separator:
+        if key.strip() in secrets:
+            problems.append(
+                f"{key.strip()}: everyone on this machine can read command lines; "
+                f"put it into config.toml or {secrets[key.strip()]}"
+            )
+        elif separator:
             given[key.strip()] = value
         else:
             problems.append(f"--set {text}: expected KEY=VALUE")
@@ -65,8 +71,7 @@ def given_settings(
 def words_of(given: Mapping[str, object], data_dir: Path) -> Sequence[str]:
     """Return the command line that gives another process the same settings."""
     words = ["--data-dir", str(data_dir)]
-    secrets = {info.key for info in all_settings() if info.is_secret}
     for key, value in given.items():
-        if key != "data_dir" and key not in secrets:
+        if key != "data_dir":
             words += ["--set", f"{key}={value}"]
     return words

@@ -16,6 +16,7 @@ from typing import Any, Final
 from error_manager.cli.options import add_settings_options, given_settings, words_of
 from error_manager.core.errors import DataFolderError
 from error_manager.core.version import VERSION
+from error_manager.runtime.connection_file import read_connection
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
 from error_manager.runtime.network import refuse_taken_port
 from error_manager.runtime.process import EXIT_REFUSED
@@ -76,14 +77,20 @@ def _run_locked(
     if clear_orphans(settings.data_dir):
         terminal.say("Ended processes that an earlier run had left behind")
     refuse_taken_port(settings.server)
-    database = _start_database(settings, terminal)
+    database = _database(settings)
+    supervisor = Supervisor(
+        settings, words=words, database=database, say=terminal.say, reload=lambda: load_settings(given)
+    )
     others: list[subprocess.Popen[bytes]] = []
     try:
+        if read_connection(settings.data_dir) is not None:  # not the first start: keys and schema are there
+            supervisor.start_children()
+        if database is not None:
+            is_first = not database.cluster.marker.exists()
+            with terminal.step("PostgreSQL created and started" if is_first else "PostgreSQL started"):
+                database.start(terminal.say)
         with terminal.step("Database ready"):
             ready = run_set_up(words)
-        supervisor = Supervisor(
-            settings, words=words, database=database, say=terminal.say, reload=lambda: load_settings(given)
-        )
 
         def on_ready() -> None:
             terminal.welcome(settings, ready)
@@ -94,11 +101,13 @@ def _run_locked(
     finally:
         for process in others:
             process.terminate()
+        supervisor.kill_children()
         if database is not None:
             database.stop()
 
 
-def _start_database(settings: Settings, terminal: Terminal) -> EmbeddedPostgres | None:
+def _database(settings: Settings) -> EmbeddedPostgres | None:
+    """Return the embedded server, not started yet, or None when another one is used."""
     if settings.database.url is not None:
         return None
     options = ClusterOptions(
@@ -107,11 +116,7 @@ def _start_database(settings: Settings, terminal: Terminal) -> EmbeddedPostgres 
         has_tcp=settings.database.tcp_port is not None,
     )
     cluster = open_cluster(settings.data_dir, service_account(), port=settings.cluster.port)
-    database = EmbeddedPostgres(cluster, options)
-    is_first = not cluster.marker.exists()
-    with terminal.step("PostgreSQL created and started" if is_first else "PostgreSQL started"):
-        database.start(terminal.say)
-    return database
+    return EmbeddedPostgres(cluster, options)
 
 
 class Terminal:

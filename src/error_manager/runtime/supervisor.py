@@ -12,7 +12,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,11 +36,13 @@ _START_RETRY_S: Final = 1.0
 _FRUITLESS_STARTS: Final = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SetUpFailedError(Exception):
     """The set-up process failed; it has said why. ``code`` is its exit code."""
 
-    code: int
+    def __init__(self, code: int) -> None:
+        """Keep the exit code."""
+        super().__init__(code)
+        self.code = code
 
 
 def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
@@ -52,10 +53,10 @@ def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
     """
     done = subprocess.run(program("set-up", words), stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
-        raise SetUpFailedError(code=done.returncode)
+        raise SetUpFailedError(done.returncode)
     found = json.loads(done.stdout)
     if not isinstance(found, dict):
-        raise SetUpFailedError(code=EXIT_FAILED)
+        raise SetUpFailedError(EXIT_FAILED)
     return found
 
 
@@ -99,7 +100,7 @@ class Supervisor:
         Args:
             settings: of this start.
             words: the command line that gives a child the same settings.
-            database: the started embedded server, None when another one is used.
+            database: the embedded server, started before ``run``; None when another one is used.
             say: shows a line to the person at the terminal.
             reload: reads the settings again; raises ConfigurationError when they are wrong.
         """
@@ -117,6 +118,16 @@ class Supervisor:
         self._database_backoff = Backoff()
         self._database_after = 0.0
         self._database_started = time.monotonic()
+
+    def start_children(self) -> None:
+        """Start the children before the database: they accept errors while it recovers, be it for minutes."""
+        for child in self.children:
+            self._start(child, time.monotonic())
+
+    def kill_children(self) -> None:
+        """End what still runs, without any drain; ``run`` leaves nothing behind."""
+        for child in self.children:
+            child.signal(signal.SIGKILL)
 
     async def run(self, on_ready: Callable[[], None]) -> int:
         """Start the children, call ``on_ready`` once the server answers, watch; return the exit code."""
