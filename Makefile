@@ -2,7 +2,7 @@
 #   make run     the product        make test    the whole suite        make help    everything else
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check bench fmt docs clients assets lock test-pythons
+.PHONY: help run setup test check bench faults fmt docs clients assets lock test-pythons
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,11 @@ docs: $(VENV)/.dev  ## write the pages made from the source, and check that the 
 bench: $(VENV)/.dev  ## run the benchmarks: make bench BENCH_DATA=DIR [BENCH_OUT=DIR]
 	@test -n "$(BENCH_DATA)" || { echo "Say where the data is: make bench BENCH_DATA=DIR"; exit 2; }
 	@$(BIN)/python -m bench all "$(BENCH_DATA)" "$(or $(BENCH_OUT),build/bench)"
+
+faults: $(VENV)/.dev  ## kill processes, stop the database and fill disks under load, at full length (10 minutes)
+	@$(BIN)/python -m bench.faults
+	@$(BIN)/python -m bench.outage
+	@$(BIN)/python -m bench.disk_full
 
 clients:  ## install the JavaScript clients that the end-to-end tests speak through (needs npm)
 	@for lock in $$(git ls-files --cached --others --exclude-standard 'tests/*package-lock.json'); do \

@@ -1,6 +1,6 @@
 """Fills a volume under load and gives the room back: nothing acknowledged is lost, all mends itself.
 
-``python -m bench.disk_full [--rate 200] [--full 30] [inbox] [postgres] [all]`` prints JSON for each volume: that of the
+``python -m bench.disk_full [--rate 200] [--full 30] [VOLUME ...]`` prints JSON for each volume: that of the
 inbox, that of PostgreSQL, and one that holds the whole data folder; exit status 1 when a promise was broken.
 Needs to mount a tmpfs.
 """

@@ -44,12 +44,17 @@ class Findings:
 
     rounds: dict[str, int] = field(default_factory=dict)
     slowest_ready_s: dict[str, float] = field(default_factory=dict)
+    """Until the readiness page is good again on every new connection, the database included."""
+    slowest_working_s: dict[str, float] = field(default_factory=dict)
+    """Until errors are stored again."""
+    load_average: float = 0.0
     books: Books = field(default_factory=Books)
 
-    def add(self, kind: str, seconds: float) -> None:
-        """Note a kill and how long it took until everything worked again."""
+    def add(self, kind: str, *, ready_s: float, working_s: float) -> None:
+        """Note a kill and how long it took until the server was ready, and stored errors, again."""
         self.rounds[kind] = self.rounds.get(kind, 0) + 1
-        self.slowest_ready_s[kind] = max(self.slowest_ready_s.get(kind, 0.0), round(seconds, 2))
+        self.slowest_ready_s[kind] = max(self.slowest_ready_s.get(kind, 0.0), round(ready_s, 2))
+        self.slowest_working_s[kind] = max(self.slowest_working_s.get(kind, 0.0), round(working_s, 2))
 
     @property
     def is_clean(self) -> bool:
@@ -85,21 +90,22 @@ def is_ready(product: Product) -> bool:
         return False
 
 
-def wait_working(product: Product) -> None:
-    """Wait until every accepting process is ready and errors are stored again.
+def wait_working(product: Product, began: float) -> tuple[float, float]:
+    """Wait until every accepting process is ready and errors are stored; return the seconds of both.
 
     Raises:
         RuntimeError: that did not happen within a minute.
     """
-    until = time.monotonic() + _TIMEOUT_S
+    ready_s: float | None = None
     in_a_row = 0
     stored: int | None = None
-    while time.monotonic() < until:
+    while (elapsed := time.monotonic() - began) < _TIMEOUT_S:
         in_a_row = in_a_row + 1 if is_ready(product) else 0
         if in_a_row >= _ANSWERS_IN_A_ROW:
+            ready_s = elapsed if ready_s is None else ready_s
             now = _stored(product)
             if stored is not None and now is not None and now > stored:
-                return
+                return ready_s, time.monotonic() - began
             stored = now if stored is None else stored
         time.sleep(0.02)
     raise RuntimeError(f"not working again after {_TIMEOUT_S:.0f} s")
@@ -112,22 +118,19 @@ def _stored(product: Product) -> int | None:
         return None
 
 
-def kill_one(product: Product, kind: str, rng: random.Random) -> float:
-    """Kill one process of a kind with SIGKILL; return the seconds until everything works again."""
+def kill_one(product: Product, kind: str, rng: random.Random) -> tuple[float, float]:
+    """Kill one process of a kind with SIGKILL; return what ``wait_working`` does."""
     victim = rng.choice(processes(product)[kind])
     began = time.monotonic()
     victim.kill()
+    psutil.wait_procs([victim], timeout=5)
     if kind == "supervisor":
-        psutil.wait_procs([victim], timeout=5)
         product.start()
-    else:
-        psutil.wait_procs([victim], timeout=5)
-    wait_working(product)
-    return time.monotonic() - began
+    return wait_working(product, began)
 
 
-def hit(product: Product, step: str) -> float:
-    """Arm a failpoint, wait until it has killed its process; return the seconds until everything works again.
+def hit(product: Product, step: str) -> tuple[float, float]:
+    """Arm a failpoint, wait until it has killed its process; return what ``wait_working`` does.
 
     Raises:
         RuntimeError: no process reached the step within ten seconds.
@@ -141,9 +144,7 @@ def hit(product: Product, step: str) -> float:
         if time.monotonic() > until:
             raise RuntimeError(f"nobody reached the failpoint {step} within 10 s")
         time.sleep(0.005)
-    began = time.monotonic()
-    wait_working(product)
-    return time.monotonic() - began
+    return wait_working(product, time.monotonic())
 
 
 def run(product: Product, *, rounds: int, rate: float, seed: int, failpoint_rounds: int) -> Findings:
@@ -161,6 +162,7 @@ def run(product: Product, *, rounds: int, rate: float, seed: int, failpoint_roun
             _note(findings, step, hit(product, step))
     finally:
         journal = sender.stop()
+    findings.load_average = round(psutil.getloadavg()[0], 1)
     findings.books = compare(product, journal)
     return findings
 
@@ -173,9 +175,10 @@ def kinds(rounds: int, rng: random.Random) -> list[str]:
     return chosen
 
 
-def _note(findings: Findings, kind: str, seconds: float) -> None:
-    findings.add(kind, seconds)
-    print(f"{kind} killed, working again after {seconds:.2f} s", file=sys.stderr)
+def _note(findings: Findings, kind: str, seconds: tuple[float, float]) -> None:
+    ready_s, working_s = seconds
+    findings.add(kind, ready_s=ready_s, working_s=working_s)
+    print(f"{kind} killed, ready after {ready_s:.2f} s, storing after {working_s:.2f} s", file=sys.stderr)
 
 
 def main() -> None:

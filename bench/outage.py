@@ -1,8 +1,8 @@
 """Stops PostgreSQL under load: everything is still accepted, and stored once it is back.
 
 ``python -m bench.outage [--rate 200] [--before 10] [--away 60] [--after 10]`` (seconds) prints JSON; exit
-status 1 when a promise was broken. The product uses a server of the harness by URL, so that its supervisor does
-not start it again.
+status 1 when a promise was broken. The product uses a server of the harness by URL, so that its supervisor
+does not start it again.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from bench.processes import disk_bytes
 
-_READY_S = 60
+_READY_S = 120
 
 
 class Product:
@@ -78,16 +78,21 @@ class Product:
         raise RuntimeError(log.read_text()[-3000:])
 
     def stop(self) -> None:
-        """Stop as a person would (SIGTERM)."""
+        """Stop as a person would, then by force."""
+        self.ask_to_stop(timeout_s=30)
+
+    def ask_to_stop(self, *, timeout_s: float) -> int:
+        """Stop as a person would (SIGTERM), by force after the time; return the exit code (0 if none ran)."""
         if self._process is None:
-            return
+            return 0
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(30)
+            code = self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            code = self._process.wait()
         self._process = None
+        return code
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

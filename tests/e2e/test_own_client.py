@@ -1,9 +1,10 @@
-"""Our client over a real HTTP connection, in processes of its own."""
+"""Our client in processes of its own: to the running product, and to servers that misbehave."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import pytest
 import error_manager
 
 SOURCE = Path(error_manager.__file__).parent.parent
+OWN_APP = Path(__file__).parent / "python_apps" / "own_app.py"
 
 
 @dataclass(kw_only=True)
@@ -80,18 +82,91 @@ def run(program: str, *, dsn: str, flags: tuple[str, ...] = ()) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_crash_is_reported_before_the_process_ends(received):
-    """An uncaught exception is on the server when the process has ended, and on stderr as ever."""
-    done = run(
-        "import error_manager\nerror_manager.init(sys.argv[1], release='r1')\n"
-        "def pay(order):\n    raise ValueError('order %d' % order)\npay(7)\n",
-        dsn=received.url,
+def test_what_the_client_sends_is_what_can_be_read(project):
+    """Causes, notes, groups, context, logging, folding, middleware and a crash arrive whole."""
+    done = subprocess.run(
+        [sys.executable, "-S", str(OWN_APP), project.dsn],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
     )
     assert done.returncode == 1
-    assert "ValueError: order 7" in done.stderr
-    (error,) = received.errors
-    assert (error["message"], error["severity"], error["release"]) == ("ValueError: order 7", "fatal", "r1")
-    assert error["exceptions"][-1]["frames"][-1]["variables"] == {"order": "7"}
+    assert "PaymentError: order cannot be paid" in done.stderr
+    paid, offers, low = (line[5:] for line in done.stdout.splitlines() if line.startswith("sent "))
+    lines = OWN_APP.read_text(encoding="utf-8").splitlines()
+    line_of = {line.rpartition("  # ")[2]: number for number, line in enumerate(lines, start=1)}
+
+    row = project.read(paid)
+    error = row["error"]
+    assert row["message"].splitlines()[0] == "PaymentError: order cannot be paid"
+    assert (row["error_code"], row["severity"], row["release"], row["environment"]) == (
+        *("PaymentError", "error", "shop@1.4.2", "staging"),
+    )
+    cause, raised = error["exceptions"]
+    assert (cause["type"], raised["type"]) == ("ZeroDivisionError", "PaymentError")
+    assert raised["value"] == "order cannot be paid\nthe customer is waiting"
+    assert (cause["frames"][-1]["function"], cause["frames"][-1]["lineno"]) == ("charge", line_of["cause"])
+    assert (raised["frames"][-1]["function"], raised["frames"][-1]["lineno"]) == ("pay", line_of["crash"])
+    assert cause["frames"][-1]["variables"] == {"amount": "7", "card": "'[card]'"}
+    assert error["user"] == {"id": "u-17", "username": "ada"}
+    assert error["tags"] == {"shop": "north"}
+    assert error["extra"] == {"part": "checkout"}
+    assert error["service"] == "orders"
+
+    parts = project.read(offers)["error"]["exceptions"]
+    assert (parts[-1]["type"], parts[-1]["is_group"]) == ("ExceptionGroup", True)
+    assert {(part["type"], part["parent_id"]) for part in parts[:-1]} == {
+        ("TimeoutError", parts[-1]["exception_id"]),
+        ("ValueError", parts[-1]["exception_id"]),
+    }
+    assert (project.read(low)["message"], project.read(low)["severity"]) == ("stock is low", "warning")
+
+    project.expect({"accepted": 8})  # the three above, log, loop (first and rest), page, crash
+    stored = project.errors()
+    (late,) = (error for error in stored if error["module"] == "shop.batch")
+    assert late["message"] == "12 orders are late in warehouse 3"
+    assert project.read(late["event_id"])["error"]["template"] == "%d orders are late in %s"
+    assert sum(error["occurrences"] for error in stored if error["message"] == "tight loop") == 100
+    (page,) = (error for error in stored if error["error_code"] == "LookupError")
+    assert project.read(page["event_id"])["error"]["request"]["url"] == "http://shop/offers"
+    payments = [error["severity"] for error in stored if error["error_code"] == "PaymentError"]
+    assert sorted(payments) == ["error", "fatal"]
+
+
+def test_children_of_a_fork_report_for_themselves(project):
+    """Parent and children of a pre-fork server send their own errors, each exactly once."""
+    done = run(
+        "import os, error_manager\nerror_manager.init(sys.argv[1], hooks=())\n"
+        "error_manager.capture_message('parent')\n"
+        "for number in range(3):\n"
+        "    if os.fork() == 0:\n"
+        "        error_manager.capture_message('child %d' % number)\n"
+        "        os._exit(0 if error_manager.flush(10) else 1)\n"
+        "assert all(os.wait()[1] == 0 for _ in range(3))\n"
+        "assert error_manager.flush(10)\n",
+        dsn=project.dsn,
+        flags=("-W", "ignore::DeprecationWarning"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    project.expect({"accepted": 4})
+    assert sorted(error["message"] for error in project.errors()) == [
+        *("child 0", "child 1", "child 2", "parent"),
+    ]
+
+
+def test_the_package_needs_nothing_but_the_standard_library(project):
+    """Import and use work without site-packages."""
+    done = run(
+        "import error_manager\nerror_manager.init(sys.argv[1])\n"
+        "error_manager.capture_exception(ValueError('bare'))\nassert error_manager.flush(10)\n",
+        dsn=project.dsn,
+        flags=("-S", "-I"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    project.expect({"accepted": 1})
+    assert [error["message"] for error in project.errors()] == ["ValueError: bare"]
 
 
 def test_the_request_is_as_agreed(received):
@@ -133,38 +208,3 @@ def test_a_server_that_is_away_delays_the_end_of_a_process_by_little(free_port):
     )
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
     assert time.monotonic() - started < 20
-
-
-def test_children_of_a_fork_report_for_themselves(received):
-    """Parent and children of a pre-fork server send their own errors, each exactly once."""
-    done = run(
-        "import os, error_manager\nerror_manager.init(sys.argv[1], hooks=())\n"
-        "error_manager.capture_message('parent')\n"
-        "for number in range(3):\n"
-        "    if os.fork() == 0:\n"
-        "        error_manager.capture_message('child %d' % number)\n"
-        "        os._exit(0 if error_manager.flush(10) else 1)\n"
-        "assert all(os.wait()[1] == 0 for _ in range(3))\n"
-        "assert error_manager.flush(10)\n",
-        dsn=received.url,
-        flags=("-W", "ignore::DeprecationWarning"),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(error["message"] for error in received.errors) == [
-        "child 0",
-        "child 1",
-        "child 2",
-        "parent",
-    ]
-
-
-def test_the_package_needs_nothing_but_the_standard_library(received):
-    """Import and use work without site-packages."""
-    done = run(
-        "import error_manager\nerror_manager.init(sys.argv[1])\n"
-        "error_manager.capture_exception(ValueError('bare'))\nassert error_manager.flush(10)\n",
-        dsn=received.url,
-        flags=("-S", "-I"),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [error["message"] for error in received.errors] == ["ValueError: bare"]

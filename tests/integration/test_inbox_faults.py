@@ -491,3 +491,17 @@ async def test_leftovers_of_a_crash_while_making_a_segment_are_removed(tmp_path:
     await fill(tmp_path, 1)
     assert segment_numbers(tmp_path / "0") == [FIRST]
     assert not list((tmp_path / "0").glob("*.new*"))
+
+
+async def test_a_cap_smaller_than_a_segment_does_not_close_the_inbox_for_good(tmp_path: Path) -> None:
+    """Segments are at most a quarter of the cap, so that there is always a finished one to remove."""
+    inbox = new_inbox(tmp_path, segment_bytes=64 * 1024 * 1024, max_bytes=400_000)
+    await inbox.open()
+    stored = 0
+    while not inbox.is_full:
+        await inbox.put([record(stored, size=20_000)])
+        stored += 1
+        inbox._checked_at = 0.0
+    await inbox.collect(segment_numbers(tmp_path / "0")[-1])
+    assert inbox.is_full is False
+    await inbox.close()

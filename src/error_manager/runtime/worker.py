@@ -19,6 +19,7 @@ import structlog
 
 from error_manager.core.errors import InboxCorruptError, StaleCursorError, StorageError
 from error_manager.flows.processing import process_slot
+from error_manager.runtime.collector import Collector
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.worker import Worker, build
@@ -44,11 +45,13 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     worker = build(settings, index=index)
     drain = Drain(worker, batch_size=settings.worker.batch_size)
     house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))
+    collector = Collector(time.monotonic)
     failures = 0
     try:
         while not stop.is_set():
             try:
                 await house.keep()
+                collector.collect()
                 is_busy = await drain.step()
                 failures = 0
             except StorageError as error:

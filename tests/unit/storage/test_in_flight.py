@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
+from error_manager.core.errors import StorageUnavailableError
 from error_manager.core.types import ProjectId
 from error_manager.storage.base import Allowance, Cursor, InboxBatch, InboxRecord, RecordKind
 from error_manager.storage.in_flight import InFlightFile
@@ -57,3 +60,21 @@ def test_a_damaged_note_is_ignored(tmp_path):
     """A torn file is no reason to stop."""
     (tmp_path / "in-flight-0").write_bytes(b"xx")
     assert InFlightFile(tmp_path).begin(0, Cursor(), limit=8) == Allowance(limit=8, attempt=1)
+
+
+def test_a_note_is_overwritten_in_place(tmp_path):
+    """The file is neither emptied nor replaced: on a full disk there would be no room to write it again."""
+    notes = InFlightFile(tmp_path)
+    notes.started(0, _batch(8), attempt=1)
+    before = (tmp_path / "in-flight-0").stat()
+    with (tmp_path / "in-flight-0").open("rb") as reader:
+        notes.finished(0)
+        after = (tmp_path / "in-flight-0").stat()
+        assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
+        assert reader.read() == bytes(before.st_size)
+
+
+def test_a_note_that_cannot_be_written_is_tried_again_later(tmp_path):
+    """The worker takes it for storage that is away."""
+    with pytest.raises(StorageUnavailableError, match="in-flight-0"):
+        InFlightFile(tmp_path / "missing").finished(0)

@@ -9,7 +9,7 @@ import pytest
 from error_manager.core.types import ProjectId
 from error_manager.storage.base import Grant, IngestKey, Quota
 from error_manager.storage.memory import MemoryQuota
-from error_manager.storage.quota import FILE_BYTES, TokenBuckets
+from error_manager.storage.quota import FILE_BYTES, SharedTokenBuckets, TokenBuckets
 
 
 class Clock:
@@ -122,3 +122,18 @@ def test_many_keys_have_their_own_buckets(quota: MemoryQuota) -> None:
     for number in range(1, 5001):
         assert quota.take(key(number, limit=3), 5).granted == 3
     assert sum(quota.take(key(number, limit=3), 5).granted for number in range(1, 5001)) == 0
+
+
+def test_the_shared_file_has_no_holes(tmp_path):
+    """All of it is on disk from the start: a mapped hole on a full disk would end the process."""
+    shared = SharedTokenBuckets(tmp_path / "quota", monotonic=lambda: 0.0)
+    assert (tmp_path / "quota").stat().st_blocks * 512 >= FILE_BYTES
+    shared.close()
+    assert (tmp_path / "quota").stat().st_size == FILE_BYTES
+
+
+def test_a_shared_file_of_another_size_is_made_anew(tmp_path):
+    """What an interrupted first start left behind does not stay."""
+    (tmp_path / "quota").write_bytes(b"x" * 100)
+    SharedTokenBuckets(tmp_path / "quota", monotonic=lambda: 0.0).close()
+    assert (tmp_path / "quota").read_bytes() == bytes(FILE_BYTES)

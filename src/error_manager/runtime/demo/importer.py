@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Final
 from error_manager.core.errors import StorageUnavailableError
 from error_manager.core.types import ProjectId
 from error_manager.flows.processing import import_records
+from error_manager.runtime.collector import Collector
 from error_manager.runtime.demo.bodies import BodyMaker
 from error_manager.runtime.demo.faults import SERVICES
 from error_manager.runtime.demo.schedule import Moment
@@ -79,10 +81,12 @@ async def _store(plan: Plan, batches: Sequence[Sequence[Numbered]], index: int, 
     maker = BodyMaker(plan.start, seed=plan.seed)
     worker = build(plan.settings, index=_FIRST_SHARD + index)
     await worker.dictionaries.load(worker.store)
+    collector = Collector(time.monotonic)
     try:
         for batch in batches:
             await _import(worker, list(_records(maker, batch, plan.projects)))
             await worker.dictionaries.train(worker.store)
+            collector.collect()
             done.put(len(batch))
     finally:
         await worker.close()
