@@ -56,6 +56,8 @@ class Product:
 
     def start(self) -> float:
         """Start; return the seconds until ready."""
+        if self._process is not None:
+            self._process.wait(10)  # it was killed from outside, or ended by itself
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         log = self.folder.parent / f"{self.folder.name}.log"
@@ -75,6 +77,7 @@ class Product:
             except OSError:
                 pass
             time.sleep(0.05)
+        self.stop()
         raise RuntimeError(log.read_text()[-3000:])
 
     def stop(self) -> None:

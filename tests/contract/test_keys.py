@@ -103,7 +103,11 @@ def test_only_changes_are_to_be_saved(tmp_path: Path) -> None:
     assert [change() for change in changes] == [True, False, True, True]
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", SEALER.seal(b"garbage", context="state/keys")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"garbage", SEALER.seal(b"garbage", context="state/keys")],
+    ids=["empty", "garbage", "sealed garbage"],  # sealing is random: an id made of it differs between workers
+)
 def test_a_damaged_copy_is_no_copy(tmp_path: Path, content: bytes) -> None:
     """An unreadable file means that nothing is known yet, not that start fails."""
     (tmp_path / "keys.sealed").write_bytes(content)
