@@ -112,7 +112,11 @@ def test_a_server_that_was_left_behind_is_stopped_first(server) -> None:
         fresh.stop(is_immediate=True)
 
 
-@pytest.mark.parametrize("content", ["", "12", f"{os.getpid()}\n/elsewhere\n", "x" * 5000, "999999999\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "12", f"{os.getpid()}\n/elsewhere\n", "x" * 5000, "999999999\n"],
+    ids=["empty", "torn", "pid in use", "garbage", "pid not in use"],
+)
 def test_a_stale_pid_file_does_not_keep_it_from_starting(server, content) -> None:
     """Empty, half-written, of a dead process or of a reused pid: the file is removed, the server starts."""
     (server.cluster.pgdata / "postmaster.pid").write_text(content)

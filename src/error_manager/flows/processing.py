@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -31,6 +31,7 @@ from error_manager.decoding.native import decode_native
 from error_manager.decoding.sentry import decode_sentry
 from error_manager.flows.services import ProcessServices
 from error_manager.storage.base import (
+    NO_SLOT,
     CommitResult,
     Cursor,
     DeadLetter,
@@ -47,8 +48,6 @@ from error_manager.storage.base import (
 
 ATTEMPTS: Final = 3
 """How often an item that fails is tried before it becomes a dead letter."""
-NO_SLOT: Final = -1
-"""Slot of batches that did not come through the inbox; they move no cursor."""
 _KEY_BYTES: Final = 16
 _log = structlog.get_logger()
 
@@ -70,10 +69,17 @@ class PreparedBatch:
 
     batch: InboxBatch
     records: tuple[PreparedRecord, ...]
+    is_careful: bool
 
 
 async def process_slot(
-    svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int, batches: int = 1
+    svc: ProcessServices,
+    slot: int,
+    cursor: Cursor,
+    *,
+    limit: int,
+    batches: int = 1,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> Cursor | None:
     """Process up to ``batches`` batches of a slot; return the cursor behind them, or None if there are none.
 
@@ -86,7 +92,7 @@ async def process_slot(
     moved: Cursor | None = None
     ready = await take(svc, slot, cursor, limit=limit)
     while ready is not None:
-        batches -= 1
+        batches = 0 if ready.is_careful or is_stopping() else batches - 1
         coming = asyncio.ensure_future(take(svc, slot, ready.batch.end, limit=limit)) if batches else None
         try:
             result = await store(svc, ready.batch, ready.records)
@@ -110,7 +116,7 @@ async def take(svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int) -
     svc.in_flight.started(slot, batch, attempt=allowed.attempt)
     records = await asyncio.to_thread(prepare, svc, batch, is_killer=allowed.attempt > ATTEMPTS)
     svc.in_flight.finished(slot)
-    return PreparedBatch(batch=batch, records=tuple(records))
+    return PreparedBatch(batch=batch, records=tuple(records), is_careful=allowed.is_careful)
 
 
 def prepare(svc: ProcessServices, batch: InboxBatch, *, is_killer: bool) -> list[PreparedRecord]:
@@ -225,17 +231,20 @@ def _user_key(project: Project, event: ErrorEvent) -> bytes:
 
 async def store(svc: ProcessServices, batch: InboxBatch, prepared: Sequence[PreparedRecord]) -> CommitResult:
     """Store the batch; when the database refuses its data, bisect to the item at fault and bury that one."""
-    try:
-        return await svc.store.commit(_whole(svc, batch, prepared))
-    except PoisonBatchError as error:
-        if len(prepared) > 1:
-            middle = len(prepared) // 2
-            left, right = _split(batch, prepared[middle - 1].row)
-            first = await store(svc, left, prepared[:middle])
-            return _joined(first, await store(svc, right, prepared[middle:]))
-        _log.error("item_refused", reason="database", detail=str(error)[:500])
-        poisoned = [_buried(svc, item, error) for item in prepared]
-        return await svc.store.commit(_whole(svc, batch, poisoned))
+    refusal = ""
+    for _ in range(1 if len(prepared) > 1 else ATTEMPTS):
+        try:
+            return await svc.store.commit(_whole(svc, batch, prepared))
+        except PoisonBatchError as error:
+            refusal = str(error)
+    if len(prepared) > 1:
+        middle = len(prepared) // 2
+        left, right = _split(batch, prepared[middle - 1].row)
+        first = await store(svc, left, prepared[:middle])
+        return _joined(first, await store(svc, right, prepared[middle:]))
+    _log.error("item_refused", reason="database", detail=refusal[:500])
+    poisoned = [_buried(svc, item, refusal) for item in prepared]
+    return await svc.store.commit(_whole(svc, batch, poisoned))
 
 
 def _whole(svc: ProcessServices, batch: InboxBatch, prepared: Sequence[PreparedRecord]) -> StoreBatch:
@@ -276,11 +285,11 @@ def _joined(first: CommitResult, second: CommitResult) -> CommitResult:
     )
 
 
-def _buried(svc: ProcessServices, item: PreparedRecord, error: PoisonBatchError) -> PreparedRecord:
-    if isinstance(item.result, StoredError):
-        letter = bury(svc, item.record, "database", str(error)[:500])
-        return PreparedRecord(row=item.row, record=item.record, result=letter)
-    return item
+def _buried(svc: ProcessServices, item: PreparedRecord, refusal: str) -> PreparedRecord:
+    if isinstance(item.result, OutcomeCount):
+        return item
+    letter = bury(svc, item.record, "database", refusal)
+    return PreparedRecord(row=item.row, record=item.record, result=letter)
 
 
 def bury(svc: ProcessServices, record: InboxRecord, reason: str, detail: str) -> DeadLetter:
@@ -290,12 +299,17 @@ def bury(svc: ProcessServices, record: InboxRecord, reason: str, detail: str) ->
         project_id=record.project_id,
         received_at=record.received_at,
         reason=reason,
-        detail=detail,
+        detail=_storable(detail),
         attempts=ATTEMPTS,
         kind=record.kind,
         event_id=record.event_id,
         body=svc.seal_record(record),
     )
+
+
+def _storable(detail: str) -> str:
+    """Return the text of a failure without what PostgreSQL cannot keep: it may quote hostile bytes."""
+    return detail.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:500]
 
 
 def _corrupt_letter(svc: ProcessServices, detail: str) -> DeadLetter:
@@ -304,7 +318,7 @@ def _corrupt_letter(svc: ProcessServices, detail: str) -> DeadLetter:
         project_id=ProjectId(0),
         received_at=svc.clock(),
         reason="corrupt",
-        detail=detail,
+        detail=_storable(detail),
         attempts=1,
         kind=RecordKind.REFUSAL,
         event_id=EventId(""),
@@ -338,7 +352,7 @@ async def replay_dead_letter(svc: ProcessServices, letter_id: int) -> Prepared:
     Raises:
         NotFoundError: there is no such dead letter.
         PoisonBatchError: the database refuses it again; it stays.
-        SealError: it cannot be opened (it was corrupt when it was received).
+        InboxCorruptError: it cannot be opened (it was corrupt when it was received).
     """
     letter = await svc.store.dead_letter(letter_id)
     record = svc.open_record(letter.body)

@@ -29,7 +29,9 @@ _IDLE_S: Final = 0.02
 _SWITCH_S: Final = 0.0005  # the loop waits for the preparing thread at each answer of the database: not 5 ms
 _BATCHES: Final = 8  # of a slot in a row; then the other slots, and the housekeeping, have their turn
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
-_HOUSE_EVERY: Final = timedelta(hours=1)
+_HOUSE_EVERY_S: Final = 3600.0
+_HOUSE_RETRY_S: Final = 60.0
+_HOUSE_LOOK_S: Final = 1.0
 _MINUTE_ROLLUPS: Final = timedelta(days=8)
 _log = structlog.get_logger()
 
@@ -46,13 +48,13 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     drain = Drain(worker, batch_size=settings.worker.batch_size)
     house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))
     collector = Collector(time.monotonic)
+    upkeep = asyncio.create_task(house.run(stop), name="housekeeping")
     failures = 0
     try:
         while not stop.is_set():
             try:
-                await house.keep()
                 collector.collect()
-                is_busy = await drain.step()
+                is_busy = await drain.step(stop.is_set)
                 failures = 0
             except StorageError as error:
                 _log.warning("storage_unavailable", detail=str(error), failures=failures)
@@ -63,6 +65,8 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
             if not is_busy:
                 await _rest(stop, _IDLE_S)
     finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
         await worker.close()
 
 
@@ -81,25 +85,27 @@ class Drain:
     batch_size: int
     cursors: dict[int, Cursor] = field(default_factory=dict)
 
-    async def step(self) -> bool:
-        """Process one batch of each slot; return whether there was anything to do."""
+    async def step(self, is_stopping: Callable[[], bool]) -> bool:
+        """Process some batches of each slot; return whether there was anything to do."""
         is_busy = False
         for slot in self.worker.services.inbox.slots():
             if await self.worker.session.lease(slot):
-                is_busy |= await self._step(slot)
+                is_busy |= await self._step(slot, is_stopping)
         return is_busy
 
     def forget(self) -> None:
         """Read every cursor again: the last transaction may or may not have been committed."""
         self.cursors.clear()
 
-    async def _step(self, slot: int) -> bool:
+    async def _step(self, slot: int, is_stopping: Callable[[], bool]) -> bool:
         services = self.worker.services
         cursor = self.cursors.get(slot)
         if cursor is None:
             cursor = await services.store.cursor(slot)
         try:
-            moved = await process_slot(services, slot, cursor, limit=self.batch_size, batches=_BATCHES)
+            moved = await process_slot(
+                services, slot, cursor, limit=self.batch_size, batches=_BATCHES, is_stopping=is_stopping
+            )
         except StaleCursorError:
             self.cursors.pop(slot, None)
             return True
@@ -112,7 +118,7 @@ class Drain:
 
 
 class HouseKeeping:
-    """What is done now and then: partitions ahead, retention, dictionaries."""
+    """What is done now and then, beside the processing: partitions ahead, retention, dictionaries."""
 
     def __init__(
         self, worker: Worker, *, retention: timedelta, clock: Callable[[], float] = time.monotonic
@@ -121,16 +127,29 @@ class HouseKeeping:
         self._worker = worker
         self._retention = retention
         self._clock = clock
-        self._kept_at: float | None = None
-        self._training: asyncio.Task[bool] | None = None
+        self._due_at = float("-inf")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look each second until ``stop`` is set; a failure is logged, tried again, and stops nothing."""
+        while not stop.is_set():
+            try:
+                await self.keep()
+            except StorageError as error:
+                _log.warning("housekeeping_failed", detail=str(error))
+                self._due_at = self._clock() + _HOUSE_RETRY_S
+            await _rest(stop, _HOUSE_LOOK_S)
 
     async def keep(self) -> None:
-        """Do what is due."""
+        """Do what is due.
+
+        Raises:
+            StorageError: the database refused or is away.
+        """
         now = self._clock()
-        if self._kept_at is None or now - self._kept_at >= _HOUSE_EVERY.total_seconds():
+        if now >= self._due_at:
+            await self._worker.dictionaries.load(self._worker.store)
             await self._worker.store.keep_house(
                 today=datetime.now(UTC).date(), retention=self._retention, minutes=_MINUTE_ROLLUPS
             )
-            await self._worker.dictionaries.load(self._worker.store)
-            self._kept_at = now
+            self._due_at = now + _HOUSE_EVERY_S
         await self._worker.dictionaries.train(self._worker.store)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from error_manager.core.types import (
@@ -146,6 +146,9 @@ class InboxSource(Protocol):
         """
         ...
 
+
+NO_SLOT: Final = -1
+"""Slot of batches that did not come through the inbox (demo, replayed letters): they move no cursor."""
 
 # --- storing ------------------------------------------------------------------------------------------------
 
@@ -380,10 +383,15 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How many records the next claim may take, and which attempt at them it is (1 = the first)."""
+    """How many records the next claim may take, and which attempt at them it is (1 = the first).
+
+    ``is_careful``: a process died not long ago; nothing may be prepared ahead, so that the note of a crash
+    always stands where the cursor is.
+    """
 
     limit: int
     attempt: int
+    is_careful: bool = False
 
 
 class InFlight(Protocol):

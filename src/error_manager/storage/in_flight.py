@@ -16,6 +16,7 @@ from typing import Final
 from error_manager.core.errors import StorageUnavailableError
 from error_manager.storage.base import Allowance, Cursor, InboxBatch
 
+_CAREFUL_BATCHES: Final = 64  # after a crash; then preparing ahead is allowed again
 _NOTE: Final = struct.Struct("<QQQQ")  # seq, row, records, attempt; records 0 = nothing in flight
 
 
@@ -25,16 +26,20 @@ class InFlightFile:
     def __init__(self, folder: Path) -> None:
         """Keep the folder, which must exist."""
         self._folder = folder
+        self._careful: dict[int, int] = {}
 
     def begin(self, slot: int, cursor: Cursor, *, limit: int) -> Allowance:
         """Return how much to claim at ``cursor`` (see the protocol)."""
         note = self._read(slot)
+        if slot not in self._careful:
+            self._careful[slot] = _CAREFUL_BATCHES if note is not None and note[2] else 0
+        is_careful = self._careful[slot] > 0
         if note is None or note[:2] != (cursor.seq, cursor.row) or note[2] == 0:
-            return Allowance(limit=limit, attempt=1)
+            return Allowance(limit=limit, attempt=1, is_careful=is_careful)
         records, attempt = note[2], note[3]
         if records > 1:
-            return Allowance(limit=min(limit, records // 2), attempt=1)
-        return Allowance(limit=1, attempt=attempt + 1)
+            return Allowance(limit=min(limit, records // 2), attempt=1, is_careful=is_careful)
+        return Allowance(limit=1, attempt=attempt + 1, is_careful=is_careful)
 
     def started(self, slot: int, batch: InboxBatch, *, attempt: int) -> None:
         """Note what is being processed."""
@@ -42,6 +47,7 @@ class InFlightFile:
 
     def finished(self, slot: int) -> None:
         """Note that the batch is done."""
+        self._careful[slot] = max(0, self._careful.get(slot, 0) - 1)
         self._write(slot, bytes(_NOTE.size))
 
     def _path(self, slot: int) -> Path:

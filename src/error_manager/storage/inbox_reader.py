@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from error_manager.core.errors import InboxCorruptError
+from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
 from error_manager.security.encryption import Sealer
 from error_manager.storage.base import Cursor, InboxBatch, InboxRecord, ReceivedCount, SegmentTotals
 from error_manager.storage.inbox_format import (
@@ -124,8 +124,7 @@ class SqliteInboxReader:
         except sqlite3.DatabaseError as error:
             if not segment_path(self._folder / str(slot), cursor.seq).exists():
                 raise FileNotFoundError from error
-            if _is_busy(error):
-                return [], [], False
+            self._unless_damaged(slot, error)
             return self._salvage(slot, cursor, limit, error)
         return found, [], len(found) < limit
 
@@ -137,7 +136,8 @@ class SqliteInboxReader:
         try:
             path = segment_path(self._folder / str(slot), cursor.seq)
             connection = open_read_only(path, is_damaged=True)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            self._unless_damaged(slot, error)
             return [], [(cursor.row + 1, f"{where}: unreadable: {cause}")], True
         try:
             return _rescue(connection, where, cursor.row, limit)
@@ -150,7 +150,8 @@ class SqliteInboxReader:
                 "SELECT project_id, category, hour, quantity FROM received"
             )
             return SegmentTotals(seq=seq, counts=counts_of(rows.fetchall()))
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            self._unless_damaged(slot, error)
             return SegmentTotals(seq=seq, counts=())
 
     def _counts(
@@ -164,7 +165,7 @@ class SqliteInboxReader:
                 raise InboxCorruptError(
                     f"Segment {seq} of slot {slot} is gone; take a new cursor."
                 ) from error
-            return (), ()
+            return self._uncounted(slot, error)
         try:
             connection.execute("BEGIN")
             received = counts_of(
@@ -178,10 +179,29 @@ class SqliteInboxReader:
                 (row,),
             )
             return received, counts_of(waiting.fetchall())
-        except sqlite3.DatabaseError:
-            return (), ()
+        except sqlite3.DatabaseError as error:
+            return self._uncounted(slot, error)
         finally:
             connection.close()
+
+    def _uncounted(
+        self, slot: int, error: sqlite3.DatabaseError
+    ) -> tuple[tuple[ReceivedCount, ...], tuple[ReceivedCount, ...]]:
+        self._unless_damaged(slot, error)
+        return (), ()
+
+    def _unless_damaged(self, slot: int, error: sqlite3.DatabaseError) -> None:
+        """Raise unless the file itself is damaged: a lock, a full disk or too many open files pass.
+
+        Raises:
+            StorageUnavailableError: nothing is wrong with the records; try again.
+        """
+        if is_damage(error):
+            return
+        held = self._open.pop(slot, None)
+        if held is not None:
+            held[1].close()
+        raise StorageUnavailableError(f"The inbox cannot be read now: {error}.") from error
 
     def _connection(self, slot: int, seq: int) -> sqlite3.Connection:
         held = self._open.get(slot)
@@ -195,8 +215,14 @@ class SqliteInboxReader:
         return connection
 
 
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Return whether an error means that bytes of the file are wrong (the low byte is the primary code).
+
+    Source:
+        SQLite, "Result and Error Codes": extended codes carry the primary one in their low byte.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 def _rescue(

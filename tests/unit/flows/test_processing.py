@@ -17,6 +17,7 @@ from error_manager.flows.processing import import_records, process_slot, replay_
 from error_manager.flows.services import ProcessServices
 from error_manager.security.pii import Masker
 from error_manager.storage.base import Cursor, InboxRecord, Project, RecordKind
+from error_manager.storage.in_flight import InFlightFile
 from error_manager.storage.memory import MemoryInbox
 from error_manager.storage.memory_errors import (
     MemoryErrorStore,
@@ -253,3 +254,44 @@ async def test_drained_inbox_conserves_every_item(svc):
     await svc.inbox.put(records)
     await drain(svc, limit=7)
     assert sum(ended(svc).values()) == sum(item.quantity for item in records)
+
+
+async def test_a_failure_whose_text_holds_a_nul_is_still_buried(svc):
+    """The letter's detail is made storable: a poison letter would stop its slot for ever."""
+
+    class Breaking(Masker):
+        def mask_event(self, event):
+            raise ValueError("bad \0 and \ud83d")
+
+    await svc.inbox.put([record(1)])
+    await drain(replace(svc, masker=Breaking(re.compile)))
+    (letter,) = svc.store.letters.values()
+    assert letter.detail == "ValueError: bad \ufffd and ?"
+
+
+class Crash(BaseException):
+    """Ends the "process": nothing of ours catches it."""
+
+
+async def test_a_killer_in_a_batch_that_is_prepared_ahead_is_found(svc, tmp_path):
+    """Two batches at a time: after a crash nothing is prepared ahead until the killer is alone and buried."""
+    await svc.inbox.put([record(number) for number in range(20)])
+
+    class Killer(Masker):
+        def mask_event(self, event):
+            if "order 15 " in event.message:
+                raise Crash
+            return super().mask_event(event)
+
+    restarts = 0
+    while restarts < 20:
+        worker = replace(svc, masker=Killer(re.compile), in_flight=InFlightFile(tmp_path))
+        try:
+            cursor = await svc.store.cursor(0)
+            while (moved := await process_slot(worker, 0, cursor, limit=8, batches=8)) is not None:
+                cursor = moved
+            break
+        except Crash:
+            restarts += 1
+    assert ended(svc) == {OutcomeKind.ACCEPTED: 19, OutcomeKind.DEAD_LETTER: 1}
+    assert restarts < 12

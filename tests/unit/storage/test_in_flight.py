@@ -53,7 +53,8 @@ def test_a_note_of_another_place_does_not_count(tmp_path):
     """The cursor moved on: the crash was after the commit."""
     notes = InFlightFile(tmp_path)
     notes.started(0, _batch(8), attempt=1)
-    assert notes.begin(0, Cursor(seq=1, row=8), limit=8) == Allowance(limit=8, attempt=1)
+    allowed = notes.begin(0, Cursor(seq=1, row=8), limit=8)
+    assert (allowed.limit, allowed.attempt, allowed.is_careful) == (8, 1, True)
 
 
 def test_a_damaged_note_is_ignored(tmp_path):

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from error_manager.core.errors import NotFoundError, StaleCursorError
 from error_manager.core.types import EventId, GroupId, ItemCategory, OutcomeKind, PatternId, ProjectId
 from error_manager.storage.base import (
+    NO_SLOT,
     CommitResult,
     Cursor,
     DeadLetter,
@@ -44,8 +45,8 @@ _ERROR_TYPES: Final = (
     "uuid", "int4", "timestamptz", "text", "text", "varchar", "varchar", "text", "varchar",
     "timestamptz", "uuid", "bytea", "int2", "int8", "text", "text", "bytea", "int2", "bytea",
 )  # fmt: skip
-NO_SLOT: Final = -1
-"""Slot of batches that did not come through the inbox (demo, replayed dead letters): they move no cursor."""
+
+_TRIM_ROWS: Final = 20_000
 
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 GroupKey = tuple[ProjectId, GroupId]
@@ -128,15 +129,32 @@ class PostgresErrorStore:
             await self._run("add_dictionary", project_id=project_id, id=dictionary_id, content=content)
 
     async def keep_house(self, *, today: date, retention: timedelta, minutes: timedelta) -> None:
-        """Make the partitions of the next two days; drop what is older than the retention."""
+        """Make the partitions of the next two days; drop what is older than the retention, in small steps.
+
+        Hour and day rollups stay: they are what remains of an error.
+        """
         async with self._transaction():
             for ahead in range(3):
                 await self._run("ensure_partition", day=today + timedelta(days=ahead))
+        midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
+        async with self._transaction():
             await self._run("drop_partitions", before=today - retention)
-            before = datetime(today.year, today.month, today.day, tzinfo=UTC) - minutes
-            await self._run("trim_rollups", minutes_before=before)
-            await self._run("trim_severities", minutes_before=before)
         self._days.clear()
+        for statement, before in (
+            ("trim_event_ids", midnight - retention),
+            ("trim_users", midnight - retention),
+            ("trim_minutes", midnight - minutes),
+            ("trim_severities", midnight - minutes),
+        ):
+            await self._trim(statement, before)
+
+    async def _trim(self, statement: str, before: datetime) -> None:
+        """Delete in transactions of bounded size, so that nobody waits long for one."""
+        while True:
+            async with self._transaction():
+                deleted = await self._run(statement, before=before, limit=_TRIM_ROWS)
+            if deleted < _TRIM_ROWS:
+                return
 
     # --- one transaction ------------------------------------------------------------------------------------
 

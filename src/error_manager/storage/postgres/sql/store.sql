@@ -201,8 +201,19 @@ ON CONFLICT DO NOTHING;
 -- name: drop_partitions
 SELECT drop_partitions(%(before)s);
 
--- name: trim_rollups
-DELETE FROM rollup_minute WHERE bucket < %(minutes_before)s;
+-- name: trim_event_ids
+DELETE FROM event_ids WHERE (project_id, event_id) IN (
+    SELECT project_id, event_id FROM event_ids WHERE timestamp < %(before)s LIMIT %(limit)s);
+
+-- name: trim_users
+DELETE FROM users WHERE (project_id, group_id, user_key, day) IN (
+    SELECT project_id, group_id, user_key, day FROM users WHERE day < %(before)s::date LIMIT %(limit)s);
+
+-- name: trim_minutes
+DELETE FROM rollup_minute WHERE (project_id, bucket, group_id, shard) IN (
+    SELECT project_id, bucket, group_id, shard FROM rollup_minute WHERE bucket < %(before)s LIMIT %(limit)s);
 
 -- name: trim_severities
-DELETE FROM rollup_minute_severity WHERE bucket < %(minutes_before)s;
+DELETE FROM rollup_minute_severity WHERE (project_id, bucket, severity, shard) IN (
+    SELECT project_id, bucket, severity, shard FROM rollup_minute_severity WHERE bucket < %(before)s
+    LIMIT %(limit)s);
