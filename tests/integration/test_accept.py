@@ -55,14 +55,11 @@ class Host:
         """Start one."""
         command = [sys.executable, "-m", "error_manager", "serve", "--slot", str(slot)]
         command += ["--data-dir", str(self.folder)]
-        for text in (
-            f"server.port={self.port}",
-            f"database.url={database_url or self.database_url}",
-            *assignments,
-        ):
+        for text in (f"server.port={self.port}", *assignments):
             command += ["--set", text]
+        environment = {**os.environ, "ERROR_MANAGER_DATABASE__URL": database_url or self.database_url}
         with (self.folder / f"serve-{slot}.log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self.processes.append(process)
         return process
 

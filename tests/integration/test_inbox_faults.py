@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from error_manager.core.errors import DataFolderError, InboxCorruptError, InboxFullError
 from error_manager.core.types import ProjectId
 from error_manager.security.encryption import MasterKey, Sealer
+from error_manager.storage import inbox_writer
 from error_manager.storage.base import Cursor, InboxBatch, InboxRecord, RecordKind
 from error_manager.storage.inbox import (
     SqliteInbox,
@@ -134,6 +137,24 @@ async def test_records_put_while_closing_are_kept(tmp_path: Path) -> None:
     assert numbers(read_all(tmp_path)) == list(range(50))
     with pytest.raises(InboxFullError):
         await inbox.put([record(1)])
+
+
+async def test_a_put_during_closing_is_refused(tmp_path: Path) -> None:
+    """What comes after the end mark is answered at once, not never."""
+    may_go = threading.Event()
+    inbox = new_inbox(tmp_path, failpoint=lambda _: may_go.wait(5))
+    await inbox.open()
+    first = asyncio.create_task(inbox.put([record(1)]))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(inbox.close())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        with pytest.raises(InboxFullError):
+            await inbox.put([record(2)])
+    may_go.set()
+    await closing
+    await first
+    assert numbers(read_all(tmp_path)) == [1]
 
 
 async def test_many_callers_share_commits(tmp_path: Path) -> None:
@@ -274,6 +295,73 @@ async def test_a_failed_commit_is_refused_and_the_segment_given_up(tmp_path: Pat
     await inbox.close()
     assert segment_numbers(tmp_path / "0") == [FIRST, FIRST + 1]
     assert numbers(read_all(tmp_path)) == [1, 4]
+
+
+async def test_deleted_segment_files_do_not_stop_the_writer(tmp_path: Path) -> None:
+    """The segment is given up after the next commit; what comes then goes to a new one."""
+    inbox = new_inbox(tmp_path)
+    await inbox.open()
+    await inbox.put([record(1)])
+    for path in (tmp_path / "0").glob("*.sqlite*"):
+        path.unlink()
+    async with asyncio.timeout(5):
+        await is_put(inbox, record(2))
+        await inbox.put([record(3)])
+        await inbox.close()
+    assert 3 in numbers(read_all(tmp_path))
+
+
+async def test_a_folder_that_cannot_be_listed_does_not_stop_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of file handles a put is refused with the reason; with handles again it is taken."""
+    is_out = [False]
+
+    def fail(_step: str) -> None:
+        if is_out[0]:
+            raise sqlite3.OperationalError("unable to open database file")
+
+    def listed(folder: Path) -> list[int]:
+        if is_out[0]:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return segment_numbers(folder)
+
+    monkeypatch.setattr(inbox_writer, "segment_numbers", listed)
+    inbox = new_inbox(tmp_path, failpoint=fail)
+    await inbox.open()
+    is_out[0] = True
+    async with asyncio.timeout(5):
+        for reason in ("unable to open", "Too many open files"):
+            with pytest.raises(InboxFullError, match=reason):
+                await inbox.put([record(1)])
+            inbox._failed_until = inbox._checked_at = 0.0
+        is_out[0] = False
+        await inbox.put([record(2)])
+        await inbox.close()
+    assert numbers(read_all(tmp_path)) == [2]
+
+
+async def test_an_inbox_whose_writer_has_ended_is_full(tmp_path: Path) -> None:
+    """Nobody waits for a thread that is gone, and readiness says so."""
+    inbox = new_inbox(tmp_path)
+    await inbox.open()
+    assert inbox._thread is not None
+    inbox._queue.put(None)
+    await asyncio.to_thread(inbox._thread.join)
+    with pytest.raises(InboxFullError, match="writer has ended"):
+        await inbox.put([record(1)])
+    assert inbox.is_full is True
+    await inbox.close()
+
+
+async def test_a_folder_that_is_gone_refuses(tmp_path: Path) -> None:
+    """The reason is told instead of a failure of the readiness check."""
+    inbox = new_inbox(tmp_path)
+    await inbox.open()
+    (tmp_path / "0").rename(tmp_path / "moved")
+    inbox._checked_at = 0.0
+    assert "cannot be reached" in inbox.refusal
+    await inbox.close()
 
 
 async def test_a_really_full_disk_loses_nothing_acknowledged(tmp_path: Path, small_disk: Path) -> None:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from error_manager.cli.options import add_settings_options, settings_of
-from error_manager.core.errors import SealError
+from error_manager.core.errors import InboxCorruptError, SealError
 from error_manager.flows.processing import replay_dead_letter
 from error_manager.flows.services import ProcessServices
 from error_manager.runtime.settings import Settings
@@ -95,7 +95,7 @@ async def _show(svc: ProcessServices, letter: DeadLetter, console: Console) -> b
     )
     try:
         record = svc.open_record(letter.body)
-    except SealError:
+    except (SealError, InboxCorruptError):
         console.print("It cannot be opened: it was damaged when it was read from the inbox.")
         return True
     console.print(_plain(record.body[:_BODY_CHARS].decode("utf-8", "replace")), soft_wrap=True)
@@ -105,7 +105,7 @@ async def _show(svc: ProcessServices, letter: DeadLetter, console: Console) -> b
 async def _replay(svc: ProcessServices, letter: DeadLetter, console: Console) -> bool:
     try:
         result = await replay_dead_letter(svc, letter.id)
-    except SealError:
+    except (SealError, InboxCorruptError):
         console.print(f"{letter.id}: cannot be opened; drop it")
         return False
     if isinstance(result, DeadLetter):

@@ -12,6 +12,7 @@ from error_manager.cli.projects import with_access
 from error_manager.core.errors import NotFoundError
 from error_manager.flows.access import make_login_link
 from error_manager.flows.services import AccessServices
+from error_manager.runtime.connection_file import server_url
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the link and print it."""
     settings = settings_of(args)
-    asyncio.run(with_access(settings, lambda svc: _print_link(svc, settings.public_url, Console())))
+    asyncio.run(with_access(settings, lambda svc: _print_link(svc, server_url(settings), Console())))
     return 0
 
 

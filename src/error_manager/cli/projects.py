@@ -16,6 +16,7 @@ from error_manager.cli.options import add_settings_options, settings_of
 from error_manager.flows.access import create_project
 from error_manager.flows.services import AccessServices
 from error_manager.monitoring.dashboard import dsn
+from error_manager.runtime.connection_file import server_url
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import Sealer, load_master_key
 from error_manager.storage.postgres.access import PostgresAccess
@@ -41,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     console = Console()
     if args.action == "list":
-        asyncio.run(with_access(settings, lambda svc: _list(svc, settings.public_url, console)))
+        asyncio.run(with_access(settings, lambda svc: _list(svc, server_url(settings), console)))
     else:
-        asyncio.run(with_access(settings, lambda svc: _create(svc, args, settings.public_url, console)))
+        asyncio.run(with_access(settings, lambda svc: _create(svc, args, server_url(settings), console)))
     return 0
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from error_manager.cli.options import add_settings_options, given_settings, words_of
 from error_manager.core.errors import StorageError
+from error_manager.runtime.connection_file import write_connection
 from error_manager.runtime.program import program
 from error_manager.runtime.settings import load_settings
 from error_manager.runtime.setup import set_up
@@ -17,6 +18,9 @@ from error_manager.runtime.setup import set_up
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
+    parser.add_argument(
+        "--no-connection-file", action="store_true", help="leave connection.json as it is; only print"
+    )
     add_settings_options(parser)
 
 
@@ -30,5 +34,8 @@ def run(args: argparse.Namespace) -> int:
         if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
             raise StorageError("The migrations failed; what they said stands above.")
 
-    print(json.dumps(asdict(set_up(settings, migrate=migrate))))
+    ready = set_up(settings, migrate=migrate)
+    if not args.no_connection_file:
+        write_connection(settings.data_dir, ready.connection)
+    print(json.dumps(asdict(ready)))
     return 0

@@ -49,19 +49,19 @@ def _ask(settings: Settings) -> tuple[dict[str, Any] | None, str]:
     if connection is None:
         return (
             None,
-            f"There is no connection.json in {settings.data_dir}: `error-manager up` was never run on it.",
+            f"There is no connection.json in {settings.data_dir}: `error-manager up` was never ready on it.",
         )
     request = urllib.request.Request(  # noqa: S310  # our own file says http or https
-        f"{settings.public_url}/api/v1/status", headers={"Authorization": f"Bearer {connection.admin_token}"}
+        f"{connection.url}/api/v1/status", headers={"Authorization": f"Bearer {connection.admin_token}"}
     )
     context = ssl.create_default_context()
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=context) as response:  # noqa: S310
             found = json.load(response)
     except urllib.error.HTTPError as error:
-        return None, f"The server at {settings.public_url} answers {error.code} {error.reason}."
+        return None, f"The server at {connection.url} answers {error.code} {error.reason}."
     except (OSError, ValueError) as error:
-        return None, f"The server at {settings.public_url} does not answer ({error})."
+        return None, f"The server at {connection.url} does not answer ({error})."
     return (found, "") if isinstance(found, dict) else (None, "The server's answer cannot be read.")
 
 
@@ -111,7 +111,7 @@ def _ledger_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     database = answer.get("database")
     if database is not None:
         yield (
-            f"Database {database['version']}: {database['errors']:,} errors, "
+            f"Database {database['version']}: about {database['errors']:,} errors, "
             f"{database['patterns']:,} patterns, "
             f"{_mib(database['size_bytes'])}, {database['dead_letters']:,} dead letters"
         )

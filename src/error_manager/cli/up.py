@@ -16,7 +16,7 @@ from typing import Any, Final
 from error_manager.cli.options import add_settings_options, given_settings, words_of
 from error_manager.core.errors import DataFolderError
 from error_manager.core.version import VERSION
-from error_manager.runtime.connection_file import read_connection
+from error_manager.runtime.connection_file import Connection, read_connection, write_connection
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
 from error_manager.runtime.network import refuse_taken_port
 from error_manager.runtime.process import EXIT_REFUSED
@@ -93,6 +93,10 @@ def _run_locked(
             ready = run_set_up(words)
 
         def on_ready() -> None:
+            try:
+                write_connection(settings.data_dir, Connection(**ready["connection"]))
+            except OSError as error:  # the disk is full: the server runs, and this says how to reach it
+                terminal.say(f"connection.json cannot be written: {error.strerror}")
             terminal.welcome(settings, ready)
             if has_demo:
                 others.append(subprocess.Popen(program("demo", words), start_new_session=True))

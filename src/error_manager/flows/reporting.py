@@ -10,10 +10,11 @@ from typing import Final
 from error_manager.core.types import ProjectId
 from error_manager.flows.monitoring import ledger
 from error_manager.flows.services import QueryServices, ReportServices
+from error_manager.monitoring.dashboard import STEP, floor
 from error_manager.reporting.export import to_csv, to_json
 from error_manager.reporting.generator import Report, generate
 from error_manager.reporting.templates import to_html
-from error_manager.storage.base import Bucket, PatternFilter, PatternOrder, PatternRow, ReportRow, Window
+from error_manager.storage.base import Bucket, HistoryPoint, PatternFilter, PatternOrder, PatternRow, ReportRow, Window
 
 _PAGE: Final = 500
 _HOURLY_UP_TO: Final = timedelta(days=3)
@@ -58,9 +59,6 @@ async def _report(
     svc: ReportServices, since: datetime, until: datetime, project_ids: tuple[ProjectId, ...]
 ) -> Report:
     query = svc.query
-    window = Window(
-        bucket=Bucket.HOUR if until - since <= _HOURLY_UP_TO else Bucket.DAY, since=since, until=until
-    )
     previous = await _patterns(query, since - (until - since), since, project_ids)
     return generate(
         since=since,
@@ -69,9 +67,35 @@ async def _report(
         projects=await _names(query, project_ids),
         patterns=await _patterns(query, since, until, project_ids),
         previous_counts={pattern.id: pattern.count for pattern in previous},
-        history=await query.queries.history(None, project_ids=project_ids, window=window),
+        history=await _history(query, since, until, project_ids),
         ledger=await ledger(query, project_ids=project_ids, since=since, until=until),
     )
+
+
+async def _history(
+    svc: QueryServices, since: datetime, until: datetime, project_ids: tuple[ProjectId, ...]
+) -> tuple[HistoryPoint, ...]:
+    """Return errors by hour, by UTC day in a long range; what lies outside the range is not in its edge days."""
+
+    async def counted(bucket: Bucket, start: datetime, end: datetime) -> tuple[HistoryPoint, ...]:
+        window = Window(bucket=bucket, since=start, until=end)
+        return await svc.queries.history(None, project_ids=project_ids, window=window)
+
+    if until - since <= _HOURLY_UP_TO:
+        return await counted(Bucket.HOUR, since, until)
+    first, last = floor(since, Bucket.DAY), floor(until, Bucket.DAY)
+    head: tuple[HistoryPoint, ...] = ()
+    tail: tuple[HistoryPoint, ...] = ()
+    if first < since:
+        head = (_sum(first, await counted(Bucket.HOUR, since, first + STEP[Bucket.DAY])),)
+        first += STEP[Bucket.DAY]
+    if last < until:
+        tail = (_sum(last, await counted(Bucket.HOUR, last, until)),)
+    return (*head, *await counted(Bucket.DAY, first, last), *tail)
+
+
+def _sum(start: datetime, points: Sequence[HistoryPoint]) -> HistoryPoint:
+    return HistoryPoint(start=start, count=sum(point.count for point in points))
 
 
 async def _patterns(
@@ -79,7 +103,7 @@ async def _patterns(
 ) -> Sequence[PatternRow]:
     found: list[PatternRow] = []
     cursor: str | None = None
-    trend = Window(bucket=Bucket.DAY, since=since, until=until)
+    trend = Window(bucket=Bucket.DAY, since=floor(since, Bucket.DAY), until=until)
     where = PatternFilter(project_ids=project_ids, since=since, until=until)
     while True:
         page = await svc.queries.list_patterns(

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from error_manager.runtime.settings import Settings
+
 CONNECTION_FILE: Final = "connection.json"
 
 
@@ -28,6 +30,12 @@ def read_connection(data_dir: Path) -> Connection | None:
         return Connection(**json.loads((data_dir / CONNECTION_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def server_url(settings: Settings) -> str:
+    """Return where the server was last ready, or where the settings alone would put it."""
+    connection = read_connection(settings.data_dir)
+    return settings.public_url if connection is None else connection.url
 
 
 def write_connection(data_dir: Path, connection: Connection) -> None:

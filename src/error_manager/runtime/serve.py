@@ -22,6 +22,8 @@ from error_manager.runtime.wiring.serve import Serving, build
 
 _BACKLOG: Final = 2048
 _HEADER_TIMEOUT_MS: Final = 10_000
+_KEYS_S: Final = 10.0
+_KEYS_LOOK_S: Final = 0.02
 _DRAIN_S: Final = 6.0  # of the 10 s a process has to stop; the rest is for the counts and the inbox
 _log = structlog.get_logger()
 
@@ -46,6 +48,7 @@ async def run(settings: Settings, *, slot: int, stop: asyncio.Event) -> None:
         asyncio.create_task(serving.flush(), name="counts"),
         asyncio.create_task(serving.showing.run(), name="pages"),
     ]
+    await _know_keys(serving, stop)
     serve = asyncio.create_task(server.serve(), name="http")
     told = asyncio.create_task(stop.wait(), name="stop")
     try:
@@ -60,6 +63,19 @@ async def run(settings: Settings, *, slot: int, stop: asyncio.Event) -> None:
             task.cancel()
         await asyncio.gather(*tasks, told, return_exceptions=True)
         await serving.close()
+
+
+async def _know_keys(serving: Serving, stop: asyncio.Event) -> None:
+    """Wait for the first keys before the port is opened: who asks earlier is refused, and SDKs never retry.
+
+    Gives up after ten seconds: without a database and a copy of the keys there is nothing
+    to wait for.
+    """
+    looks = round(_KEYS_S / _KEYS_LOOK_S)
+    for _ in range(looks):
+        if serving.keys.is_loaded or stop.is_set():
+            return
+        await asyncio.sleep(_KEYS_LOOK_S)
 
 
 def _server(settings: Settings, app: IngestApp) -> Server:

@@ -17,7 +17,7 @@ import psycopg
 from error_manager.flows.access import FirstAccess, bootstrap
 from error_manager.flows.services import AccessServices
 from error_manager.monitoring.dashboard import dsn
-from error_manager.runtime.connection_file import Connection, read_connection, write_connection
+from error_manager.runtime.connection_file import Connection, read_connection
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import Sealer, load_master_key
 from error_manager.storage.postgres.access import PostgresAccess
@@ -35,7 +35,7 @@ class Ready:
 
 
 def set_up(settings: Settings, *, migrate: Callable[[], None]) -> Ready:
-    """Make the schema current and what the first start needs, and write ``connection.json``.
+    """Make the schema current and what the first start needs; return how the server will be reached.
 
     Args:
         settings: of this start.
@@ -59,7 +59,6 @@ def set_up(settings: Settings, *, migrate: Callable[[], None]) -> Ready:
         admin_token=access.admin_token,
         project_id=access.project_id,
     )
-    write_connection(settings.data_dir, connection)
     return Ready(connection=connection, login_url=f"{url}/login/{access.login_token}")
 
 

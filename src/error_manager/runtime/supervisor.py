@@ -48,10 +48,12 @@ class SetUpFailedError(Exception):
 def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
     """Migrate and make the first access in a process of its own; return what ``runtime.setup.Ready`` holds.
 
+    ``connection.json`` is left as it is: nobody answers yet.
+
     Raises:
         SetUpFailedError: it failed, and has said why on stderr.
     """
-    done = subprocess.run(program("set-up", words), stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(program("set-up", words, "--no-connection-file"), stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         raise SetUpFailedError(done.returncode)
     found = json.loads(done.stdout)
@@ -241,13 +243,28 @@ class Supervisor:
             self._say(f"Settings not taken over, everything goes on as it was:\n{error}")
             return
         for child in self.children:
+            if self._is_told:
+                return
             child.signal(signal.SIGHUP)
             if not await self._all_gone([child], _CHILDREN_DRAIN_S):
                 child.signal(signal.SIGKILL)
                 await self._all_gone([child], 1.0)
+            if self._is_told:
+                return
             self._start(child, time.monotonic())
-            await asyncio.sleep(_RELOAD_PAUSE_S)
+            await self._pause(_RELOAD_PAUSE_S)
         self._say("Settings taken over by all processes (those of the embedded database at the next start)")
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than until told to stop."""
+        end = time.monotonic() + seconds
+        while not self._is_told and (left := end - time.monotonic()) > 0:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
 
     async def _all_gone(self, children: Sequence[Child], patience_s: float) -> bool:
         end = time.monotonic() + patience_s

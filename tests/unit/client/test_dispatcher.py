@@ -103,6 +103,28 @@ def test_errors_refused_one_by_one_are_counted():
     assert deliver(Script(Answer(status=200, body=b"<html>")), Waits(), 2) == (4, {})
 
 
+PARTLY = b"""{"results": [{"index": 0, "id": "x"}, {"index": 1, "errors": [{"code": "invalid_fields"}]},
+    {"index": 2, "errors": [{"path": "", "message": "over quota", "code": "rate_limited"}]}]}"""
+LIMITED = b'{"results": [{"index": 0, "errors": [{"code": "rate_limited"}]}]}'
+
+
+def test_errors_over_quota_are_sent_again():
+    """Those of a batch alone, after the time the server named."""
+    waits = Waits()
+    script = Script(Answer(status=200, body=PARTLY, retry_after_s=7.0))
+    assert deliver(script, waits, 3) == (4, {"invalid": 2})
+    assert (script.counts, waits.pauses) == ([3, 1], [7.5])
+
+
+def test_errors_that_stay_over_quota_are_dropped_by_that_name():
+    """The tries of a batch are counted over its parts; closing ends them."""
+    again = Answer(status=200, body=LIMITED, retry_after_s=1.0)
+    script = Script(Answer(status=200, body=PARTLY), *[again] * 9)
+    assert deliver(script, Waits(), 3) == (2, {"invalid": 2, "rate_limited": 2})
+    assert script.counts == [3, 1, 1, 1]
+    assert deliver(Script(again), Waits(closing_at=1)) == (0, {"rate_limited": 2})
+
+
 def test_a_full_queue_drops_and_counts(begin, transport):
     """While the server hangs, the queue is bounded, callers are not held up, every error is counted."""
     transport.may_go.clear()

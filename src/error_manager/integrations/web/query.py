@@ -23,6 +23,8 @@ RANGES: Final = (
 DEFAULT_RANGE: Final = "14d"
 ALL_STATUSES: Final = "all"
 _MAX_PROJECT_ID: Final = 2**31 - 1
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9998
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +152,12 @@ def _project(text: str) -> int | None:
 
 
 def _day(text: str) -> datetime | None:
+    """Return the start of a day, None for what is none or lies where one cannot reckon with it."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return day if _FIRST_YEAR <= day.year <= _LAST_YEAR else None
 
 
 def _day_text(text: str) -> str:

@@ -45,6 +45,7 @@ class Serving:
     app: IngestApp
     inbox: SqliteInbox
     feed: KeyFeed
+    keys: KeySnapshot
     showing: Showing
     counter: ItemCounter
     quota: SharedTokenBuckets
@@ -100,7 +101,7 @@ async def build(settings: Settings, *, slot: int) -> Serving:
         max_open=settings.limits.connections // 2,
     )
     await inbox.open()
-    return Serving(app=app, inbox=inbox, feed=feed, showing=showing, counter=counter, quota=quota)
+    return Serving(app=app, inbox=inbox, feed=feed, keys=keys, showing=showing, counter=counter, quota=quota)
 
 
 def _inbox(settings: Settings, slot: int, sealer: Sealer) -> SqliteInbox:

@@ -22,6 +22,7 @@ from error_manager.storage.base import ErrorDetail, ErrorFilter, ErrorRow, Page
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.keyset import cursor_uuid, encode_cursor, time_cursor
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.pattern_filter import narrow
 from error_manager.storage.postgres.reader import ANY_TEXT, BEGINNING, END, Pool, Reader, some, text_query
 
 _SQL: Final = named.load("reading.sql")
@@ -151,7 +152,8 @@ def _filter_values(where: ErrorFilter) -> dict[str, object]:
     unknown = []
     for name, value, is_negated in where.fields:
         if name in _FIELDS:
-            (unwanted if is_negated else wanted)[_FIELDS[name]].append(value)
+            written = value.lower() if name == "severity" else value
+            (unwanted if is_negated else wanted)[_FIELDS[name]].append(written)
         else:
             unknown.append(name.removeprefix("tag."))
     if unknown:
@@ -171,10 +173,8 @@ def _filter_values(where: ErrorFilter) -> dict[str, object]:
         ("environments", where.environment),
         ("releases", where.release),
     ):
-        if value:
-            wanted[column] = [value]
-    if where.severities:
-        wanted["severities"] = [severity.value for severity in where.severities]
+        narrow(wanted, column, [value] if value else [])
+    narrow(wanted, "severities", [severity.value for severity in where.severities])
     values: dict[str, object] = {}
     for column in _FIELDS.values():
         values[column] = wanted.get(column)

@@ -73,13 +73,14 @@ def pattern_terms(where: PatternFilter) -> PatternTerms:
 
 def _add(wanted: dict[str, list[str]], where: PatternFilter) -> None:
     """Add what the filter's own attributes say; they narrow what was typed."""
-    _narrow(wanted, "statuses", [where.status.value] if isinstance(where.status, PatternStatus) else [])
-    _narrow(wanted, "severities", [severity.value for severity in where.severities])
-    _narrow(wanted, "environments", [where.environment] if where.environment else [])
-    _narrow(wanted, "releases", [where.release] if where.release else [])
+    narrow(wanted, "statuses", [where.status.value] if isinstance(where.status, PatternStatus) else [])
+    narrow(wanted, "severities", [severity.value for severity in where.severities])
+    narrow(wanted, "environments", [where.environment] if where.environment else [])
+    narrow(wanted, "releases", [where.release] if where.release else [])
 
 
-def _narrow(wanted: dict[str, list[str]], name: str, values: Iterable[str]) -> None:
+def narrow(wanted: dict[str, list[str]], name: str, values: Iterable[str]) -> None:
+    """Leave of the wanted values of a field those that are also in ``values``, unless these are none."""
     chosen = list(values)
     if chosen:
         wanted[name] = [value for value in chosen if value in wanted[name]] if wanted.get(name) else chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Final, LiteralString
 
@@ -45,6 +45,8 @@ _RELEASES: Final = _SQL["release_filter"]
 _ROLLUPS: Final = {Bucket.HOUR: sql.Identifier("rollup_hour"), Bucket.DAY: sql.Identifier("rollup_day")}
 _STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
 _COUNT: Final = 18  # place of the count in a row, behind the columns; the sort value follows
+_MINUTES_KEPT: Final = timedelta(days=7)
+"""How far back the counts by minute surely reach: housekeeping keeps eight days of them."""
 _NO_RELEASES: Final = dict.fromkeys(("environments", "not_environments", "releases", "not_releases"))
 
 _OFFERED_S: Final = 10.0
@@ -131,7 +133,8 @@ class PatternQueries(Reader):
             "since": window.since,
             "until": window.until,
         }
-        if pattern_id is None and window.bucket is Bucket.HOUR and not environment and not release:
+        is_of_all = pattern_id is None and not environment and not release
+        if is_of_all and window.bucket is Bucket.HOUR and datetime.now(UTC) - window.since <= _MINUTES_KEPT:
             rows = await self._rows(_SQL["read_project_hours"], **values)
         else:
             statement = _SQL["read_history"].format(rollup=_ROLLUPS[window.bucket], releases=_RELEASES)

@@ -67,13 +67,14 @@ class Server:
 
     def __post_init__(self) -> None:
         self.counter = ItemCounter()
+        self.memory = BodyMemory(self.memory_bytes)
         services = AcceptServices(
             inbox=self.inbox,
             keys=self.keys,
             refresh_keys=self._refresh,
             quota=MemoryQuota(monotonic=lambda: 0.0),
             counter=self.counter,
-            memory=BodyMemory(self.memory_bytes),
+            memory=self.memory,
             limits=LIMITS,
             clock=lambda: NOW,
             randomness=bytes,
@@ -413,6 +414,28 @@ async def test_too_many_bytes_at_once_are_429() -> None:
     assert (large.status, small.status) == (429, 200)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "held"),
+    [
+        ("/api/42/envelope/", envelope(item("event", EVENT)), len(envelope(item("event", EVENT)))),
+        ("/api/42/store/", base64.b64encode(zlib.compress(EVENT)), len(EVENT)),
+        ("/api/v1/errors", EVENT, len(EVENT)),
+    ],
+)
+async def test_memory_is_held_until_the_error_is_stored(
+    server: Server, monkeypatch: pytest.MonkeyPatch, path: str, body: bytes, held: int
+) -> None:
+    """While the inbox is at work the inflated body counts; after the answer nothing does."""
+    seen: list[int] = []
+
+    async def put(_records: object) -> None:
+        seen.append(server.memory.held_bytes)
+
+    monkeypatch.setattr(server.inbox, "put", put)
+    assert (await server.send(path, body, headers=AUTH)).status == 200
+    assert (seen, server.memory.held_bytes) == ([held], 0)
+
+
 async def test_too_many_open_requests_are_429() -> None:
     """Above the cap a request is refused before its body is read."""
     reply = await Server(max_open=0).send("/api/42/store/", EVENT, headers=AUTH)
@@ -528,6 +551,8 @@ async def test_wrong_items_are_named_beside_good_ones(server: Server) -> None:
     good, wrong, number = reply.json["results"]
     assert good.keys() == {"index", "id"}
     assert {error["path"] for error in wrong["errors"]} >= {"severity", "message"}
+    assert {error["code"] for error in wrong["errors"]} == {"invalid_fields"}
+    assert "retry-after" not in reply.headers
     assert (number["index"], len(number["errors"])) == (2, 1)
     assert await server.counted() == Counter({(42, ItemCategory.ERROR, OutcomeKind.INVALID, "fields"): 2})
 
@@ -561,6 +586,11 @@ async def test_our_own_form_over_quota(server: Server) -> None:
     second = await server.send("/api/v1/errors", b'{"message":"d"}', headers=headers)
     assert first.status == 200
     assert ["id" in result for result in first.json["results"]] == [True, True, False]
+    assert first.json["results"][2]["errors"][0]["code"] == "rate_limited"
+    assert (first.headers["retry-after"], first.headers["x-sentry-rate-limits"]) == (
+        "30",
+        "30:error:key:quota",
+    )
     assert (second.status, second.headers["retry-after"]) == (429, "30")
     assert second.json["code"] == "rate_limited"
 
