@@ -249,6 +249,9 @@ class QueryStoreContract:
         assert await count("-redis") == 8
         assert await count("env:staging -module:shop.cache") == 4
         assert await count(since=NOON - timedelta(hours=3)) == 5
+        assert await count("severity:Critical") == 6
+        assert await count("module:shop.cache", module="shop.cart") == 0
+        assert await count("severity:error", severities=(Severity.CRITICAL,)) == 0
         with pytest.raises(ValidationError, match="browser"):
             await count("browser:Firefox")
 

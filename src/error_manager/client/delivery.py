@@ -13,6 +13,9 @@ from error_manager.client.transport import Answer, Transport, TransportError
 MAX_BACKOFF_S: Final = 60.0
 _GZIP_LEVEL: Final = 5
 _RETRIED: Final = frozenset({429, 503})
+_LATER: Final = "rate_limited"
+"""The server's code of an error over quota, and our reason when it was still so at the last try."""
+_INVALID: Final = "invalid"
 _REFUSED: Final = frozenset({401, 403, 404, 405})
 
 
@@ -28,6 +31,16 @@ class Tally(NamedTuple):
 
     sent: int
     dropped: Counter[str]
+
+
+class _Batch:
+    """Errors that go in one request, and how often they were tried."""
+
+    __slots__ = ("attempts", "lines")
+
+    def __init__(self, lines: list[Line], attempts: int = 0) -> None:
+        self.lines = lines
+        self.attempts = attempts
 
 
 class Delivery:
@@ -63,36 +76,42 @@ class Delivery:
     def deliver(self, lines: Sequence[Line]) -> Tally:
         """Send a batch and return what became of each of its errors."""
         sent, dropped = 0, Counter[str]()
-        batches = [list(lines)]
+        batches = [_Batch(list(lines))]
         while batches:
             batch = batches.pop()
             answer, reason = self._post_with_retries(batch)
-            if answer is not None and answer.status == 413 and len(batch) > 1:
-                half = len(batch) // 2
-                batches += [batch[half:], batch[:half]]
+            if answer is not None and answer.status == 413 and len(batch.lines) > 1:
+                half = len(batch.lines) // 2
+                batches += [_Batch(batch.lines[half:]), _Batch(batch.lines[:half])]
                 continue
             if reason:
-                dropped[reason] += sum(line.occurrences for line in batch)
+                dropped[reason] += _occurrences(batch.lines)
                 continue
-            invalid = _invalid_places(answer.body if answer is not None else b"")
-            for place, line in enumerate(batch):
-                if place in invalid:
-                    dropped["invalid"] += line.occurrences
-                else:
-                    sent += line.occurrences
+            refused = _refused_places(answer.body if answer is not None else b"")
+            later = [line for place, line in enumerate(batch.lines) if refused.get(place) == _LATER]
+            invalid = [line for place, line in enumerate(batch.lines) if refused.get(place) == _INVALID]
+            dropped.update({_INVALID: _occurrences(invalid)} if invalid else {})
+            sent += _occurrences(batch.lines) - _occurrences(later) - _occurrences(invalid)
+            if later and self._may_try_again(answer, batch.attempts):
+                batches.append(_Batch(later, batch.attempts))
+            elif later:
+                dropped[_LATER] += _occurrences(later)
         return Tally(sent, dropped)
 
-    def _post_with_retries(self, batch: Sequence[Line]) -> tuple[Answer | None, str]:
+    def _post_with_retries(self, batch: _Batch) -> tuple[Answer | None, str]:
         """Return the last answer and the reason of failure, "" when the server took the batch."""
-        body = gzip.compress(b"\n".join(line.body for line in batch), compresslevel=_GZIP_LEVEL)
-        attempt = 0
+        body = gzip.compress(b"\n".join(line.body for line in batch.lines), compresslevel=_GZIP_LEVEL)
         while True:
             answer, reason = self._post(body)
-            attempt += 1
-            if reason not in {"network", "rate_limited", "server_error"}:
+            batch.attempts += 1
+            if reason not in {"network", _LATER, "server_error"}:
                 return answer, reason
-            if attempt >= self._max_attempts or self._wait(self._pause_s(answer, attempt)):
+            if not self._may_try_again(answer, batch.attempts):
                 return answer, reason
+
+    def _may_try_again(self, answer: Answer | None, attempts: int) -> bool:
+        """Wait for the next try; return False when there is none."""
+        return attempts < self._max_attempts and not self._wait(self._pause_s(answer, attempts))
 
     def _post(self, body: bytes) -> tuple[Answer | None, str]:
         try:
@@ -113,19 +132,27 @@ def _reason_of(status: int) -> str:
     if 200 <= status < 300:
         return ""
     if status in _RETRIED:
-        return "rate_limited"
+        return _LATER
     if status == 413:
         return "too_large"
     if status >= 500 or status == 408:
         return "server_error"
-    return "rejected" if status in _REFUSED or status < 400 else "invalid"
+    return "rejected" if status in _REFUSED or status < 400 else _INVALID
 
 
-def _invalid_places(body: bytes) -> frozenset[int]:
-    """Return the places in the batch that the server did not take; none when the answer cannot be read."""
+def _refused_places(body: bytes) -> dict[int, str]:
+    """Return place in the batch -> why the server did not take it; none when the answer cannot be read."""
     try:
         answer = json.loads(body)
         results = answer["results"] if type(answer) is dict else ()
-        return frozenset(result["index"] for result in results if "errors" in result)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return frozenset()
+        return {
+            result["index"]: _LATER if any(e.get("code") == _LATER for e in result["errors"]) else _INVALID
+            for result in results
+            if "errors" in result
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _occurrences(lines: Sequence[Line]) -> int:
+    return sum(line.occurrences for line in lines)

@@ -1,8 +1,7 @@
 """From the network to the inbox: what clients send, up to its answer (seed box: Error Processing Flow).
 
 Start at ``accept_envelope``. What is answered with 200 is on disk; what is refused is counted. Nothing here
-waits for the
-database: keys and quotas are in memory, and the inbox is a file.
+waits for the database: keys and quotas are in memory, and the inbox is a file.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from error_manager.decoding.envelope import (
 from error_manager.decoding.inflate import decode_store_body
 from error_manager.decoding.native import decode_native
 from error_manager.flows.counting import NOT_AN_ERROR
-from error_manager.flows.receiving import ReadPiece, read_body
+from error_manager.flows.receiving import MemoryShare, ReadPiece, read_body
 from error_manager.flows.services import AcceptServices
 from error_manager.security.ingest_key import KEY, parse_dsn
 from error_manager.storage.base import Grant, InboxRecord, IngestKey, RecordKind
@@ -51,6 +50,7 @@ _MAX_PROJECT_CHARS: Final = 20
 _ITEMS_PER_TURN: Final = 50  # decoding 10,000 items takes half a second; others are served in between
 TOO_LARGE: Final = FieldError(path="", message="this error is larger than the limit of one error")
 OVER_QUOTA: Final = FieldError(path="", message="over quota; send it again later")
+"""The one refusal of an item that ends by itself; clients send such an item again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,14 @@ class ItemResult:
     errors: tuple[FieldError, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAcceptance:
+    """What became of each item of a batch, and the quota's answer."""
+
+    items: tuple[ItemResult, ...]
+    grant: Grant
+
+
 # --- the three ways in --------------------------------------------------------------------------------------
 
 
@@ -97,15 +105,16 @@ async def accept_envelope(svc: AcceptServices, request: Submission) -> Acceptanc
         RequestError: none of its errors was accepted; what was refused is counted.
     """
     key = await find_key(svc, request.key) if request.key else None
-    with refusals_counted(svc, key):
-        envelope = split_envelope(await _body(svc, request))
-    project = request.project
-    if key is None:
-        key, project = await key_of_dsn(svc, envelope, project)
-    with refusals_counted(svc, key):
-        check_project(key, project)
-    errors = _count_others(svc, key, envelope)
-    return await _admit_events(svc, key, request, envelope, errors)
+    with svc.memory.share() as share:
+        with refusals_counted(svc, key):
+            envelope = split_envelope(await _body(svc, request, share))
+        project = request.project
+        if key is None:
+            key, project = await key_of_dsn(svc, envelope, project)
+        with refusals_counted(svc, key):
+            check_project(key, project)
+        errors = _count_others(svc, key, envelope)
+        return await _admit_events(svc, key, request, envelope, errors)
 
 
 async def accept_store(svc: AcceptServices, request: Submission) -> Acceptance:
@@ -115,34 +124,32 @@ async def accept_store(svc: AcceptServices, request: Submission) -> Acceptance:
         RequestError: it was refused, and counted.
     """
     key = await find_key(svc, request.key)
-    with refusals_counted(svc, key):
-        check_project(key, request.project)
-        payload = decode_store_body(await _body(svc, request), svc.limits.inflated_bytes)
-        if not payload.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            raise MalformedPayloadError("The event is not a JSON object.")
-    event = EnvelopeItem(type="event", payload=payload)
-    return await _admit_events(svc, key, request, None, [event])
+    with svc.memory.share() as share:
+        with refusals_counted(svc, key):
+            check_project(key, request.project)
+            payload = await _store_payload(svc, request, share)
+        event = EnvelopeItem(type="event", payload=payload)
+        return await _admit_events(svc, key, request, None, [event])
 
 
-async def accept_errors(svc: AcceptServices, request: Submission) -> tuple[ItemResult, ...]:
+async def accept_errors(svc: AcceptServices, request: Submission) -> BatchAcceptance:
     """Accept errors in our own form; each item is told its id or every wrong field.
 
     Raises:
         RequestError: nothing was accepted and the reason is not the fields of items; it is counted.
     """
     key = await find_key(svc, request.key)
-    with refusals_counted(svc, key):
-        items = split_batch(await _body(svc, request), is_lines=request.is_lines)
-    results = await _check_items(svc, items)
-    valid = [result for result in results if not result.errors]
-    _refuse(svc, key, OutcomeKind.INVALID, ValidationError.reason, len(results) - len(valid))
-    records = [_native_record(svc, key, request, items[result.index].raw, result) for result in valid]
-    grant = await _admit(svc, key, records)
-    refused = {result.index for result in valid[grant.granted :]}
-    return tuple(
-        ItemResult(index=result.index, errors=(OVER_QUOTA,)) if result.index in refused else result
-        for result in results
-    )
+    with svc.memory.share() as share:
+        with refusals_counted(svc, key):
+            items = split_batch(await _body(svc, request, share), is_lines=request.is_lines)
+        results = await _check_items(svc, items)
+        valid = [result for result in results if not result.errors]
+        _refuse(svc, key, OutcomeKind.INVALID, ValidationError.reason, len(results) - len(valid))
+        records = [_native_record(svc, key, request, items[result.index].raw, result) for result in valid]
+        grant = await _admit(svc, key, records)
+    for result in valid[grant.granted :]:
+        results[result.index] = ItemResult(index=result.index, errors=(OVER_QUOTA,))
+    return BatchAcceptance(items=tuple(results), grant=grant)
 
 
 async def accept_report(svc: AcceptServices, request: Submission) -> None:
@@ -152,9 +159,9 @@ async def accept_report(svc: AcceptServices, request: Submission) -> None:
         RequestError: wrong key, or the body is refused.
     """
     key = await find_key(svc, request.key)
-    with refusals_counted(svc, key):
+    with svc.memory.share() as share, refusals_counted(svc, key):
         check_project(key, request.project)
-        if not await _body(svc, request):
+        if not await _body(svc, request, share):
             raise MalformedPayloadError("The report is empty.")
     _count_other(svc, key, ItemCategory.OTHER, 1)
 
@@ -219,8 +226,18 @@ class _Identified(msgspec.Struct):
 _IDENTIFIED = msgspec.json.Decoder(_Identified)
 
 
-async def _body(svc: AcceptServices, request: Submission) -> bytes:
-    return await read_body(request.read, request.encoding, limits=svc.limits, memory=svc.memory)
+async def _body(svc: AcceptServices, request: Submission, share: MemoryShare) -> bytes:
+    return await read_body(request.read, request.encoding, limits=svc.limits, share=share)
+
+
+async def _store_payload(svc: AcceptServices, request: Submission, share: MemoryShare) -> bytes:
+    """Return the event in a body of the older protocol, which may be compressed once more."""
+    body = await _body(svc, request, share)
+    payload = decode_store_body(body, svc.limits.inflated_bytes)
+    share.change(len(payload) - len(body))
+    if not payload.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        raise MalformedPayloadError("The event is not a JSON object.")
+    return payload
 
 
 def _count_others(svc: AcceptServices, key: IngestKey, envelope: Envelope) -> list[EnvelopeItem]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,30 +30,58 @@ class ReceiveLimits:
 
 
 class BodyMemory:
-    """The bytes of all bodies in memory at once; more is refused: large ones must not end the process."""
+    """The bytes of all requests in memory at once; more is refused: large ones must not end the process."""
 
     def __init__(self, max_bytes: int) -> None:
         """Allow ``max_bytes`` in sum."""
         self._max_bytes = max_bytes
         self._held_bytes = 0
 
-    def hold(self, size_bytes: int) -> None:
-        """Add to the sum.
+    @property
+    def held_bytes(self) -> int:
+        """Return the sum of now."""
+        return self._held_bytes
+
+    @contextmanager
+    def share(self) -> Iterator[MemoryShare]:
+        """Yield what one request holds; it is given back at the end, when the request is answered."""
+        share = MemoryShare(self)
+        try:
+            yield share
+        finally:
+            self.change(-share.held_bytes)
+
+    def change(self, size_bytes: int) -> None:
+        """Add to the sum, or take from it when negative.
 
         Raises:
             RateLimitedError: there is no room now.
         """
-        if self._held_bytes + size_bytes > self._max_bytes:
+        if size_bytes > 0 and self._held_bytes + size_bytes > self._max_bytes:
             raise RateLimitedError(_BUSY_RETRY_S, scope="organization", reason="busy")
         self._held_bytes += size_bytes
 
-    def release(self, size_bytes: int) -> None:
-        """Take from the sum."""
-        self._held_bytes -= size_bytes
+
+class MemoryShare:
+    """The bytes of one request."""
+
+    def __init__(self, memory: BodyMemory) -> None:
+        """Begin with nothing."""
+        self._memory = memory
+        self.held_bytes = 0
+
+    def change(self, size_bytes: int) -> None:
+        """Add to the share, or take from it when negative.
+
+        Raises:
+            RateLimitedError: there is no room now.
+        """
+        self._memory.change(size_bytes)
+        self.held_bytes += size_bytes
 
 
-async def read_body(read: ReadPiece, encoding: str, *, limits: ReceiveLimits, memory: BodyMemory) -> bytes:
-    """Return the whole body, decompressed.
+async def read_body(read: ReadPiece, encoding: str, *, limits: ReceiveLimits, share: MemoryShare) -> bytes:
+    """Return the whole body, decompressed; the caller's share holds it.
 
     Raises:
         SlowRequestError: it took longer than the limit, or came slower than 1 kB/s after the first seconds.
@@ -64,21 +93,17 @@ async def read_body(read: ReadPiece, encoding: str, *, limits: ReceiveLimits, me
     inflater = Inflater(encoding, max_bytes=limits.inflated_bytes)
     pace = _Pace(limits)
     pieces: list[bytes] = []
-    held = 0
     try:
         async with asyncio.timeout(limits.body_timeout_s):
             while chunk := await read():
                 pace.check(len(chunk))
                 piece = inflater.feed(chunk)
-                memory.hold(len(piece))
-                held += len(piece)
+                share.change(len(piece))
                 pieces.append(piece)
         inflater.finish()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
     except TimeoutError as error:
         raise SlowRequestError from error
-    finally:
-        memory.release(held)
 
 
 class _Pace:

@@ -14,7 +14,15 @@ from error_manager.monitoring.dashboard import STEP, floor
 from error_manager.reporting.export import to_csv, to_json
 from error_manager.reporting.generator import Report, generate
 from error_manager.reporting.templates import to_html
-from error_manager.storage.base import Bucket, HistoryPoint, PatternFilter, PatternOrder, PatternRow, ReportRow, Window
+from error_manager.storage.base import (
+    Bucket,
+    HistoryPoint,
+    PatternFilter,
+    PatternOrder,
+    PatternRow,
+    ReportRow,
+    Window,
+)
 
 _PAGE: Final = 500
 _HOURLY_UP_TO: Final = timedelta(days=3)
@@ -75,7 +83,7 @@ async def _report(
 async def _history(
     svc: QueryServices, since: datetime, until: datetime, project_ids: tuple[ProjectId, ...]
 ) -> tuple[HistoryPoint, ...]:
-    """Return errors by hour, by UTC day in a long range; what lies outside the range is not in its edge days."""
+    """Return errors by hour, by UTC day in a long range; the edge days count what is in the range."""
 
     async def counted(bucket: Bucket, start: datetime, end: datetime) -> tuple[HistoryPoint, ...]:
         window = Window(bucket=bucket, since=start, until=end)

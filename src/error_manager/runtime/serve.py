@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from typing import Final
 
 import structlog
@@ -30,9 +31,17 @@ _log = structlog.get_logger()
 
 def main(settings: Settings, *, slot: int, pipe_fd: int | None) -> int:
     """Serve until told to stop or the supervisor is gone; return the exit code."""
+    raise_file_limit()
     return run_until_told(
         lambda stop: run(settings, slot=slot, stop=stop), pipe_fd=pipe_fd, loop_factory=uvloop.new_event_loop
     )
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system lets us: each connection is one, and 1024 is a usual start."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def run(settings: Settings, *, slot: int, stop: asyncio.Event) -> None:

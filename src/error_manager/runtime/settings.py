@@ -125,7 +125,6 @@ class LimitSettings:
         100 * _MIB, "Largest body after decompression.", unit="bytes", low=1024, high=4096 * _MIB
     )
     item_bytes: int = _setting(_MIB, "Largest single error.", unit="bytes", low=1024, high=64 * _MIB)
-    items: int = _setting(100, "Most items per envelope.", unit="items", low=1, high=10_000)
     body_timeout_s: float = _setting(
         30.0, "A body must have arrived after this time.", unit="s", low=0.1, high=3600
     )

@@ -53,7 +53,9 @@ def run_set_up(words: Sequence[str]) -> Mapping[str, Any]:
     Raises:
         SetUpFailedError: it failed, and has said why on stderr.
     """
-    done = subprocess.run(program("set-up", words, "--no-connection-file"), stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        program("set-up", words, "--no-connection-file"), stdout=subprocess.PIPE, check=False
+    )
     if done.returncode != 0:
         raise SetUpFailedError(done.returncode)
     found = json.loads(done.stdout)
@@ -143,6 +145,7 @@ class Supervisor:
                 self._look_after_children(now)
                 if self._wants_reload:
                     await self._roll()
+                    self._wake.set()  # what happened meanwhile is looked at now
                 self._rotate()
                 await self._rest(now)
         finally:
@@ -245,15 +248,19 @@ class Supervisor:
         for child in self.children:
             if self._is_told:
                 return
-            child.signal(signal.SIGHUP)
-            if not await self._all_gone([child], _CHILDREN_DRAIN_S):
-                child.signal(signal.SIGKILL)
-                await self._all_gone([child], 1.0)
-            if self._is_told:
-                return
-            self._start(child, time.monotonic())
-            await self._pause(_RELOAD_PAUSE_S)
+            await self._renew(child)
         self._say("Settings taken over by all processes (those of the embedded database at the next start)")
+
+    async def _renew(self, child: Child) -> None:
+        child.signal(signal.SIGHUP)
+        is_gone = await self._all_gone([child], _CHILDREN_DRAIN_S, is_roll=True)
+        if self._is_told:
+            return
+        if not is_gone:
+            child.signal(signal.SIGKILL)
+            await self._all_gone([child], 1.0)
+        self._start(child, time.monotonic())
+        await self._pause(_RELOAD_PAUSE_S)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than until told to stop."""
@@ -266,7 +273,7 @@ class Supervisor:
             except TimeoutError:
                 return
 
-    async def _all_gone(self, children: Sequence[Child], patience_s: float) -> bool:
+    async def _all_gone(self, children: Sequence[Child], patience_s: float, *, is_roll: bool = False) -> bool:
         end = time.monotonic() + patience_s
         while True:
             self._wake.clear()
@@ -275,7 +282,7 @@ class Supervisor:
                 child.reap(now)
             if all(child.pid is None for child in children):
                 return True
-            if now >= end or self._is_hurried:
+            if now >= end or self._is_hurried or (is_roll and self._is_told):
                 return False
             try:
                 async with asyncio.timeout(end - now):

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from error_manager.core.errors import DataFolderError, InboxFullError
 from error_manager.security.encryption import Sealer
 from error_manager.storage import inbox_segment
@@ -38,6 +40,7 @@ _SEGMENTS_PER_CAP: Final = 4
 _CHECK_INTERVAL_S: Final = 0.2
 _RETRY_AFTER_FAILURE_S: Final = 1.0
 _SIDE_FILES: Final = ("", "-wal", "-shm")
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ class SqliteInbox:
         self._closed_bytes = 0
         self._lock_file = -1
         self._thread: threading.Thread | None = None
-        self._refusal = "The inbox is not open."
+        self._refusal = ""
         self._checked_at = 0.0
         self._failed_until = 0.0
 
@@ -167,11 +170,10 @@ class SqliteInbox:
 
     async def close(self) -> None:
         """Commit what waits, close the segment and give the slot back."""
-        if self._thread is not None:
+        thread, self._thread = self._thread, None  # refused from here on: nothing comes after the end mark
+        if thread is not None:
             self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
-        self._refusal, self._checked_at = "The inbox is closed.", float("inf")
+            await asyncio.to_thread(thread.join)
         if self._lock_file >= 0:
             os.close(self._lock_file)
             self._lock_file = -1
@@ -187,6 +189,10 @@ class SqliteInbox:
     # --- room (caller's thread) -----------------------------------------------------------------------------
 
     def _reason_to_refuse(self) -> str:
+        if self._thread is None:
+            return "The inbox is not open."
+        if not self._thread.is_alive():
+            return "The inbox's writer has ended."
         now = time.monotonic()
         if now >= self._checked_at + _CHECK_INTERVAL_S:
             self._checked_at = now
@@ -196,7 +202,10 @@ class SqliteInbox:
     def _examine(self, now: float) -> str:
         if now < self._failed_until:
             return self._refusal or "The inbox cannot be written."
-        space = self._disk(self._folder)
+        try:
+            space = self._disk(self._folder)
+        except OSError as error:
+            return f"The inbox cannot be reached: {error}."
         if space.free < space.total * self._min_free_share:
             return f"Less than {self._min_free_share:.0%} of the disk is free."
         if self._used_bytes() >= self._max_bytes:
@@ -207,7 +216,7 @@ class SqliteInbox:
         segment = self._segment
         try:
             return self._closed_bytes + (segment.size_bytes() if segment is not None else 0)
-        except FileNotFoundError:  # the segment was deleted by hand; the writer finds out
+        except OSError:  # the segment was deleted by hand; the writer finds out
             return self._closed_bytes
 
     def _measure_closed(self) -> int:
@@ -293,8 +302,14 @@ class SqliteInbox:
                 put.done.set_exception(failure)
 
     def _roll_over(self) -> None:
-        if self._segment is None or self._segment.size_bytes() < self._segment_bytes:
+        """Start the next segment when this one is large enough, or was deleted by hand. Never raises."""
+        if self._segment is None:
             return
+        try:
+            if self._segment.size_bytes() < self._segment_bytes:
+                return
+        except OSError as error:
+            _log.warning("segment_abandoned", slot=self._slot, segment=self._segment.seq, detail=str(error))
         finished, self._segment = self._segment, None
         finished.close()
         try:
@@ -303,11 +318,10 @@ class SqliteInbox:
             return
 
     def _give_up(self, reason: str) -> None:
-        """Leave the segment as it is: a later one is opened when there is room again."""
+        """Leave the segment as it is: a later one is opened, and all measured, when there is room again."""
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-        self._closed_bytes = self._measure_closed()
         self._refusal = reason
         self._failed_until = time.monotonic() + _RETRY_AFTER_FAILURE_S
 
@@ -320,15 +334,15 @@ class SqliteInbox:
         self._closed_bytes = self._measure_closed()
 
     def _continue_newest(self) -> None:
-        numbers = segment_numbers(self._folder)
         try:
+            numbers = segment_numbers(self._folder)
             if numbers:
                 self._segment = inbox_segment.resume(self._folder, numbers[-1], max_bytes=self._segment_bytes)
             if self._segment is None:
                 self._start_segment()
+            self._closed_bytes = self._measure_closed()
         except (sqlite3.Error, OSError) as error:
             self._give_up(f"The inbox cannot be written: {error}.")
-        self._closed_bytes = self._measure_closed()
 
     def _lock(self) -> None:
         self._lock_file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)

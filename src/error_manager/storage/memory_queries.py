@@ -452,7 +452,9 @@ def _value(error: StoredError, name: str) -> str:
 
 def _fields_hold(error: StoredError, fields: Iterable[tuple[str, str, bool]], names: tuple[str, ...]) -> bool:
     asked = [(name, value, is_negated) for name, value, is_negated in fields if name in names]
-    return _alternatives_hold(asked, lambda name, value: _value(error, name) == value)
+    return _alternatives_hold(
+        asked, lambda name, value: _value(error, name) == (value.lower() if name == "severity" else value)
+    )
 
 
 def _pattern_fields_hold(

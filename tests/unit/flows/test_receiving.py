@@ -31,8 +31,7 @@ async def test_pieces_make_one_body() -> None:
     packed = gzip.compress(b"hello world")
     share = MemoryShare(BodyMemory(100))
     assert (
-        await read_body(pieces(packed[:5], packed[5:]), "gzip", limits=LIMITS, share=share)
-        == b"hello world"
+        await read_body(pieces(packed[:5], packed[5:]), "gzip", limits=LIMITS, share=share) == b"hello world"
     )
 
 
@@ -54,7 +53,10 @@ async def test_a_dripping_client_is_given_up_before_the_deadline(monkeypatch: py
 
 async def test_the_cap_counts_received_bytes() -> None:
     """One byte over the cap on received bytes is refused."""
-    assert len(await read_body(pieces(b"x" * 1000), "", limits=LIMITS, share=MemoryShare(BodyMemory(9999)))) == 1000
+    assert (
+        len(await read_body(pieces(b"x" * 1000), "", limits=LIMITS, share=MemoryShare(BodyMemory(9999))))
+        == 1000
+    )
     with pytest.raises(PayloadTooLargeError):
         await read_body(pieces(b"x" * 1000, b"y"), "", limits=LIMITS, share=MemoryShare(BodyMemory(9999)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -59,3 +60,43 @@ def test_logs_that_cannot_be_rotated_stop_nothing(supervisor, said, tmp_path, mo
     (tmp_path / "logs" / "serve-0.log.1").mkdir()
     supervisor._rotate()
     assert said == ["Logs cannot be rotated: Is a directory"]
+
+
+class Rolled:
+    """A child that ends at once; the supervisor is told to stop meanwhile."""
+
+    pid = 1
+    starts = 0
+
+    def __init__(self, on_signal):
+        self.signals = []
+        self._on_signal = on_signal
+
+    def signal(self, number):
+        self.signals.append(number)
+        self._on_signal()
+
+    def reap(self, now):
+        self.pid = None
+
+    def start(self, now):
+        self.starts += 1
+
+
+async def test_a_stop_during_a_reload_starts_nothing_anew(supervisor):
+    """SIGTERM while the first child drains: it is not started again, the second one is left alone."""
+    first, second = Rolled(supervisor._told), Rolled(lambda: None)
+    supervisor.children = (first, second)
+    async with asyncio.timeout(1):
+        await supervisor._roll()
+    assert (first.starts, second.starts, second.signals) == (0, 0, [])
+
+
+async def test_a_stop_between_two_children_of_a_reload_is_obeyed_at_once(supervisor):
+    """SIGTERM in the pause behind the first child: the second one is left alone."""
+    first, second = Rolled(lambda: None), Rolled(lambda: None)
+    supervisor.children = (first, second)
+    asyncio.get_running_loop().call_later(0.05, supervisor._told)
+    async with asyncio.timeout(1):
+        await supervisor._roll()
+    assert (first.starts, second.signals) == (1, [])

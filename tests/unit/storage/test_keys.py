@@ -60,7 +60,7 @@ async def test_an_inbox_that_cannot_be_cleaned_leaves_the_database_connected() -
     following = asyncio.create_task(feed.run())
     async with asyncio.timeout(5):
         await reads.acquire()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
         assert feed.is_connected is True
         await feed.ask()
         await reads.acquire()

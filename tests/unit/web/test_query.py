@@ -62,6 +62,8 @@ def test_a_full_address_is_understood():
         "order=odd",
         "severity=odd",
         "from=2026-99-01",
+        "to=9999-12-31",
+        "from=0001-01-01",
     ],
 )
 def test_what_is_not_understood_is_the_default(query):

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from error_manager.core.errors import RateLimitedError, RequestError, ValidationError
-from error_manager.flows.accepting import Acceptance, ItemResult
+from error_manager.flows.accepting import OVER_QUOTA, Acceptance, BatchAcceptance, ItemResult
+from error_manager.storage.base import Grant
 
 UNSUPPORTED: Final = (
     "86400:transaction;span;profile;profile_chunk;replay;session;trace_metric;metric_bucket"
@@ -73,7 +74,7 @@ def accepted(acceptance: Acceptance) -> Answer:
     limits = UNSUPPORTED
     grant = acceptance.grant
     if grant is not None and grant.retry_after_s:
-        limits = f"{limits}, {grant.retry_after_s}:error:{grant.scope}:{RateLimitedError.reason}"
+        limits = f"{limits}, {_quota_limit(grant)}"
     return _sentry(200, {"id": acceptance.event_id} if acceptance.event_id else {}, limits)
 
 
@@ -89,12 +90,18 @@ def refused(error: RequestError) -> Answer:
     return _closing(answer, error.status)
 
 
-def results(items: tuple[ItemResult, ...]) -> Answer:
-    """Return what became of each error in our own form: 200, or 422 when none is valid."""
+def results(acceptance: BatchAcceptance) -> Answer:
+    """Return what became of each error in our own form: 200, or 422 when none is valid.
+
+    When some are over quota, the answer says when to send those again.
+    """
+    items, grant = acceptance.items, acceptance.grant
     if any(item.event_id and not item.errors for item in items):
-        return Answer(
-            200, msgspec.json.encode({"results": [_result(item) for item in items]}), (*_CORS, _JSON)
-        )
+        headers = [*_CORS, _JSON]
+        if grant.retry_after_s:
+            headers.append((b"retry-after", str(grant.retry_after_s).encode()))
+            headers.append((b"x-sentry-rate-limits", _quota_limit(grant).encode()))
+        return Answer(200, msgspec.json.encode({"results": [_result(item) for item in items]}), (*headers,))
     errors = [
         {"index": item.index, "path": error.path, "message": error.message}
         for item in items
@@ -151,13 +158,18 @@ def _limit(error: RateLimitedError) -> str:
     return f"{error.retry_after_s}:{categories}:{error.scope}:{error.reason}"
 
 
+def _quota_limit(grant: Grant) -> str:
+    return f"{grant.retry_after_s}:error:{grant.scope}:{RateLimitedError.reason}"
+
+
 def _retry_after(error: RateLimitedError) -> Header:
     return b"retry-after", str(math.ceil(error.retry_after_s)).encode()
 
 
 def _result(item: ItemResult) -> dict[str, object]:
     if item.errors:
-        errors = [{"path": error.path, "message": error.message} for error in item.errors]
+        code = RateLimitedError.code if item.errors == (OVER_QUOTA,) else ValidationError.code
+        errors = [{"path": error.path, "message": error.message, "code": code} for error in item.errors]
         return {"index": item.index, "errors": errors}
     return {"index": item.index, "id": item.event_id}
 

@@ -44,6 +44,7 @@ class KeyFeed:
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._wake = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
+        self._is_cleaning = True
         self.is_connected = False
         """Whether the last attempt reached the database."""
 
@@ -95,7 +96,18 @@ class KeyFeed:
         keys = await (await connection.execute(_KEYS)).fetchall()
         await self._take_keys([_ingest_key(row) for row in keys])
         cursors = await (await connection.execute(_CURSORS)).fetchall()
-        await self._take_cursors(dict(cursors))
+        await self._pass_on(dict(cursors))
+
+    async def _pass_on(self, cursors: Mapping[int, int]) -> None:
+        """Tell the cursors; when the inbox cannot be cleaned, that says nothing about the database."""
+        try:
+            await self._take_cursors(cursors)
+        except OSError as error:
+            if self._is_cleaning:
+                _log.warning("inbox_not_cleaned", detail=str(error))
+            self._is_cleaning = False
+        else:
+            self._is_cleaning = True
 
     async def _rest(self, seconds: float) -> None:
         """Wait for the interval, a question, or a notice (which makes the socket readable)."""

@@ -1,0 +1,12 @@
+"""What the command says of the server."""
+
+from error_manager.cli.status import _ledger_lines
+
+
+def test_the_database_s_estimate_is_called_one():
+    """PostgreSQL only estimates its rows; the ledger beside it is exact."""
+    answer = {
+        "ledger": {"received": 7, "waiting": 0, "outcomes": {"accepted": 7}, "unexplained": 0},
+        "database": {"version": "18.4", "errors": 0, "patterns": 1, "size_bytes": 0, "dead_letters": 0},
+    }
+    assert "about 0 errors, 1 patterns" in "\n".join(_ledger_lines(answer))
