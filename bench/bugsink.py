@@ -24,8 +24,8 @@ VERSION = "2.6.1"
 _LIMITS = "\n".join(
     f'BUGSINK["MAX_EVENTS_PER_{scope}{span}"] = 1_000_000_000'
     for scope in ("", "PROJECT_PER_")
-    for span in ("PER_5_MINUTES", "PER_HOUR", "PER_MONTH")
-).replace("PROJECT_PER_PER", "PROJECT_PER")
+    for span in ("5_MINUTES", "HOUR", "MONTH")
+)
 _CREATE = (
     "from projects.models import Project; from teams.models import Team; "
     "t = Team.objects.create(name='bench'); "

@@ -40,7 +40,7 @@ def load(system: System, data: Path, *options: str) -> dict[str, Any]:
     return found
 
 
-def wait_stored(system: System, wanted: int, *, timeout_s: float = 600) -> float:
+def wait_stored(system: System, wanted: int, *, timeout_s: float = 120) -> float:
     """Wait until ``wanted`` errors are stored; return the seconds it took."""
     began = time.monotonic()
     while system.stored() < wanted:
