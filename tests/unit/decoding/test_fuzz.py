@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -110,12 +109,11 @@ def assert_decodes(body: bytes) -> None:
         assert_storable(event)
 
 
+@pytest.mark.timeout(20)  # what is not linear takes minutes
 @pytest.mark.parametrize("name", SPECIAL)
 def test_hostile_events_end_well(name: str) -> None:
-    """Each hostile event is decoded to something storable, or refused; 1 MB takes well under a second."""
-    start = time.process_time()
+    """Each hostile event is decoded to something storable, or refused."""
     assert_decodes(SPECIAL[name])
-    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize("path", SENTRY_PLACES, ids=str)

@@ -1,5 +1,4 @@
 import re
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -242,13 +241,14 @@ HOSTILE = {
 }
 
 
+@pytest.mark.timeout(20)  # what is not linear takes minutes; how fast it is, bench/ measures
 @pytest.mark.parametrize("masker", [CLIENT, SERVER], ids=["re", "re2"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_crafted_texts_cost_no_more_than_their_length(masker, name):
-    """Texts made to send patterns astray are masked in well under a second of processor time."""
-    started = time.process_time()
-    masker.mask_text(HOSTILE[name])
-    assert time.process_time() - started < 0.5
+def test_crafted_texts_are_masked(masker, name):
+    """Texts made to send patterns astray come back, at most as long as the cap, and masked for good."""
+    masked = masker.mask_text(HOSTILE[name])
+    assert len(masked) <= 16_384
+    assert masker.mask_text(masked) == masked
 
 
 def test_patterns_keep_to_the_common_subset():
