@@ -125,9 +125,13 @@ class Product:
         self.start()
 
     def bytes_on_disk(self) -> int:
-        """Return the bytes of the database without its write-ahead log, of state, files and inbox."""
+        """Return the bytes of the database without its write-ahead log, of state and of files.
+
+        Not the inbox: what is processed goes with its segment, so it holds at most one segment per slot
+        (64 MiB), however many errors are stored.
+        """
         folder = self.folder
-        parts = [folder / name for name in ("state", "files", "inbox")]
+        parts = [folder / name for name in ("state", "files")]
         total = sum(disk_bytes(part) for part in parts if part.exists())
         for cluster in (folder / "postgres").iterdir():
             total += disk_bytes(cluster) - disk_bytes(cluster / "pg_wal")
