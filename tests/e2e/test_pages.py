@@ -101,7 +101,7 @@ def signed_in(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     page = context.new_page()
     page.goto(server.login_url)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/connect")
+    page.wait_for_url(lambda url: "/login" not in url)
     page.close()
     yield context
     context.close()
@@ -299,6 +299,8 @@ def test_hostile_errors_are_text_everywhere(page: Page, server: Server) -> None:
 
 def test_times_and_theme_are_the_readers(page: Page, server: Server) -> None:
     """The theme is kept; times carry the reader's own zone on hover."""
+    server.send(message="Seen at a time", module="shop.time", error_code="TIME-1")
+    wait_for_pattern(page, server, "Seen at a time")
     open_list(page, server, "?status=all")
     before = page.locator("html").get_attribute("data-bs-theme")
     page.locator("[data-theme-toggle]").click()
@@ -347,7 +349,9 @@ def test_pages_work_without_javascript(browser: Browser, signed_in: BrowserConte
     context.close()
 
 
-def test_strangers_see_only_how_to_sign_in(browser: Browser, server: Server) -> None:
+def test_strangers_see_only_how_to_sign_in(
+    browser: Browser, server: Server, signed_in: BrowserContext
+) -> None:
     """Without a session every page leads to the login page; a used link says so."""
     context = browser.new_context()
     page = context.new_page()
