@@ -18,7 +18,7 @@ from error_manager.flows.services import AccessServices
 from error_manager.monitoring.dashboard import dsn
 from error_manager.runtime.connection_file import server_url
 from error_manager.runtime.settings import Settings
-from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.security.encryption import open_sealer
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import pool
 
@@ -57,7 +57,7 @@ async def with_access(settings: Settings, action: Callable[[AccessServices], Awa
     connections = pool(
         settings.database_url, application_name="error-manager projects", max_size=1, autocommit=True
     )
-    sealer = Sealer(load_master_key(settings.data_dir / "keys" / "master-1.key"))
+    sealer = open_sealer(settings.data_dir)
     await connections.open()
     try:
         await action(

@@ -19,7 +19,7 @@ from error_manager.flows.services import AccessServices
 from error_manager.monitoring.dashboard import dsn
 from error_manager.runtime.connection_file import Connection, read_connection
 from error_manager.runtime.settings import Settings
-from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.security.encryption import Sealer, open_sealer
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import connect_sync, pool, translate
 from error_manager.storage.postgres.revisions import check_server_version, is_current
@@ -46,7 +46,7 @@ def set_up(settings: Settings, *, migrate: Callable[[], None]) -> Ready:
         ConfigurationError: the database is too old.
         DataFolderError: the master key is missing or wrong; nothing was touched.
     """
-    sealer = Sealer(load_master_key(settings.data_dir / "keys" / "master-1.key"))
+    sealer = open_sealer(settings.data_dir)
     if not _is_current(settings):
         migrate()
     known = read_connection(settings.data_dir)

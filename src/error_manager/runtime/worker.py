@@ -52,6 +52,8 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     failures = 0
     try:
         while not stop.is_set():
+            if upkeep.done():
+                upkeep.result()  # ended by a fault of ours: so does the process, to be started anew
             try:
                 collector.collect()
                 is_busy = await drain.step(stop.is_set)

@@ -106,6 +106,15 @@ def load_master_key(path: Path, *, randomness: Callable[[int], bytes] = os.urand
     return master
 
 
+def open_sealer(data_dir: Path) -> Sealer:
+    """Return the sealer of a data folder.
+
+    Raises:
+        DataFolderError: its master key is missing, unreadable or not the one the data was sealed with.
+    """
+    return Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
+
+
 def _read(path: Path) -> bytes:
     try:
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())

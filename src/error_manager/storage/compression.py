@@ -23,8 +23,15 @@ _MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
 
 def train(bodies: Sequence[bytes]) -> bytes:
-    """Return a dictionary for bodies like these (48 kB; a fraction of a second)."""
-    return zstandard.train_dictionary(_DICTIONARY_BYTES, list(bodies), level=_LEVEL).as_bytes()
+    """Return a dictionary for bodies like these (48 kB; a fraction of a second).
+
+    Raises:
+        StorageError: zstd finds nothing in common in them, or they are too few.
+    """
+    try:
+        return zstandard.train_dictionary(_DICTIONARY_BYTES, list(bodies), level=_LEVEL).as_bytes()
+    except zstandard.ZstdError as error:
+        raise StorageError(f"No dictionary can be trained on these bodies: {error}.") from error
 
 
 class BodyCodec:

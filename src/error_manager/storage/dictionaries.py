@@ -60,9 +60,13 @@ class ProjectDictionaries:
         """Train one project that has enough samples; return whether there was one.
 
         The dictionary is stored before the first body uses it, and read back: of two workers the first wins.
+
+        Raises:
+            StorageError: these samples are of no use, or the database refuses; new ones are collected.
         """
         for project_id, samples in tuple(self._samples.items()):
             if len(samples) >= TRAINING_SAMPLES:
+                del self._samples[project_id]
                 content = await asyncio.to_thread(train, samples)
                 await store.add_dictionary(project_id, _FIRST_ID, content)
                 await self.load(store)

@@ -33,8 +33,7 @@ class Segment:
 
         Raises:
             sqlite3.Error: nothing may be acknowledged and the segment must be given up. A second attempt at a
-            failed
-                fsync can report success for data that is gone.
+                failed fsync can report success for data that is gone.
         """
         failpoint("inbox.before_write")
         self._connection.execute("BEGIN IMMEDIATE")

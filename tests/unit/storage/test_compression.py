@@ -78,3 +78,15 @@ async def test_trains_once_there_are_enough_samples():
     assert [(project, number) for project, number, _ in kept.rows] == [(ONE, 1)]
     assert codec.newest_id(ONE) == 1
     assert not await dictionaries.train(kept)
+
+
+async def test_samples_of_no_use_are_a_storage_error_and_new_ones_are_collected():
+    """A failed training neither ends anything else nor is tried again on the same samples."""
+    codec, kept = BodyCodec(), _Kept()
+    dictionaries = ProjectDictionaries(codec)
+    for _ in range(TRAINING_SAMPLES):
+        dictionaries.observe(ONE, b"")
+    with pytest.raises(StorageError, match="No dictionary"):
+        await dictionaries.train(kept)
+    assert not await dictionaries.train(kept)
+    assert kept.rows == []

@@ -15,7 +15,7 @@ from error_manager.flows.access import create_project
 from error_manager.flows.services import AccessServices
 from error_manager.runtime.demo.faults import SERVICES
 from error_manager.runtime.settings import Settings
-from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.security.encryption import open_sealer
 from error_manager.storage.base import Bucket, PatternFilter, PatternOrder, Window
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import pool
@@ -39,7 +39,7 @@ async def ensure_projects(settings: Settings) -> dict[str, ProjectId]:
     async with _connections(settings) as connections:
         services = AccessServices(
             access=PostgresAccess(connections),
-            sealer=Sealer(load_master_key(settings.data_dir / "keys" / "master-1.key")),
+            sealer=open_sealer(settings.data_dir),
             clock=lambda: datetime.now(UTC),
             randomness=os.urandom,
         )

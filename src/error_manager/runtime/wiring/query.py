@@ -17,7 +17,7 @@ from error_manager.integrations.web.app import create_app
 from error_manager.monitoring.dashboard import StatusLine
 from error_manager.runtime.host import host_facts
 from error_manager.runtime.settings import Settings
-from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.security.encryption import open_sealer
 from error_manager.storage.files import FolderFiles
 from error_manager.storage.inbox import ZstdCompressor
 from error_manager.storage.inbox_reader import SqliteInboxReader
@@ -78,7 +78,7 @@ def query_services(settings: Settings, connections: Pool, live: LiveHub) -> Quer
         DataFolderError: the master key is missing or wrong.
     """
     data_dir = settings.data_dir
-    sealer = Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
+    sealer = open_sealer(data_dir)
     return QueryServices(
         queries=PostgresQueries(connections),
         access=PostgresAccess(connections),

@@ -20,7 +20,7 @@ from error_manager.runtime.failpoint import failpoint_of
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring import query
 from error_manager.runtime.wiring.query import Showing
-from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.security.encryption import Sealer, open_sealer
 from error_manager.storage.base import IngestKey
 from error_manager.storage.inbox import (
     SqliteInbox,
@@ -70,7 +70,7 @@ async def build(settings: Settings, *, slot: int) -> Serving:
         DataFolderError: the slot is held by another process, or the master key is missing or wrong.
     """
     data_dir = settings.data_dir
-    sealer = Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
+    sealer = open_sealer(data_dir)
     keys = KeySnapshot(data_dir / "state" / "keys.sealed", sealer)
     inbox = _inbox(settings, slot, sealer)
     feed = _feed(settings, slot, keys, inbox)

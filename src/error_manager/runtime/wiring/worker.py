@@ -14,7 +14,7 @@ from error_manager.flows.access import subject_key_context
 from error_manager.flows.services import ProcessServices
 from error_manager.runtime.failpoint import failpoint_of
 from error_manager.runtime.settings import Settings
-from error_manager.security.encryption import Sealer, load_master_key
+from error_manager.security.encryption import Sealer, open_sealer
 from error_manager.security.pii import Masker
 from error_manager.storage.base import InboxRecord, Project
 from error_manager.storage.compression import BodyCodec
@@ -49,7 +49,7 @@ class Worker:
 def build(settings: Settings, *, index: int) -> Worker:
     """Return the worker ``index`` (0, 1, ...), which is also the shard of its rollup rows."""
     data_dir = settings.data_dir
-    sealer = Sealer(load_master_key(data_dir / "keys" / "master-1.key"))
+    sealer = open_sealer(data_dir)
     failpoint = failpoint_of(settings)
     codec = BodyCodec()
     dictionaries = ProjectDictionaries(codec)

@@ -11,7 +11,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from error_manager.core.errors import NotFoundError, StaleCursorError
 from error_manager.core.types import EventId, GroupId, ItemCategory, OutcomeKind, PatternId, ProjectId
@@ -23,13 +22,13 @@ from error_manager.storage.base import (
     OutcomeCount,
     PatternChange,
     Project,
-    RecordKind,
     SegmentTotals,
     StoreBatch,
     StoredError,
 )
 from error_manager.storage.postgres import named
 from error_manager.storage.postgres.connection import translate
+from error_manager.storage.postgres.error_rows import ERROR_TYPES, error_row, pattern_values, read_dead_letter
 from error_manager.storage.rollup import (
     RELEASES_PER_DAY,
     TAG_VALUES_PER_DAY,
@@ -41,10 +40,6 @@ from error_manager.storage.rollup import (
 )
 
 _SQL: Final = named.load("store.sql")
-_ERROR_TYPES: Final = (
-    "uuid", "int4", "timestamptz", "text", "text", "varchar", "varchar", "text", "varchar",
-    "timestamptz", "uuid", "bytea", "int2", "int8", "text", "text", "bytea", "int2", "bytea",
-)  # fmt: skip
 
 _TRIM_ROWS: Final = 20_000
 
@@ -90,7 +85,7 @@ class PostgresErrorStore:
         """Return the newest dead letters, without bodies."""
         async with self._transaction():
             rows = await self._rows("list_dead_letters", project_id=project_id, limit=limit)
-        return tuple(_dead_letter(row) for row in rows)
+        return tuple(read_dead_letter(row) for row in rows)
 
     async def dead_letter(self, letter_id: int) -> DeadLetter:
         """Return one dead letter with its sealed body."""
@@ -99,7 +94,7 @@ class PostgresErrorStore:
         if not rows:
             msg = f"There is no dead letter {letter_id}."
             raise NotFoundError(msg)
-        return _dead_letter(rows[0])
+        return read_dead_letter(rows[0])
 
     async def replace_dead_letter(self, letter_id: int, batch: StoreBatch | None) -> CommitResult | None:
         """Remove a dead letter and move its outcome, in one transaction."""
@@ -228,7 +223,7 @@ class PostgresErrorStore:
         known = await self._known_groups(keys)
         new = {key for key in keys if key not in known}
         for key in sorted(new):
-            await self._run("add_pattern", **_pattern_values(first[key]))
+            await self._run("add_pattern", **pattern_values(first[key]))
             await self._run(
                 "add_group",
                 project_id=key[0],
@@ -253,9 +248,9 @@ class PostgresErrorStore:
             self._days.add(day)
         cursor = await self._cursor()
         async with cursor.copy(_SQL["copy_errors"]) as copy:
-            copy.set_types(_ERROR_TYPES)
+            copy.set_types(ERROR_TYPES)
             for error in errors:
-                await copy.write_row(_error_row(error))
+                await copy.write_row(error_row(error))
         subjects = sorted(
             {(e.project_id, key, e.event.timestamp, e.error_id) for e in errors for key in e.subject_keys}
         )
@@ -539,64 +534,3 @@ def _moved(
 
 def _ended(errors: Sequence[StoredError], outcome: OutcomeKind) -> list[OutcomeCount]:
     return [_moved(e.project_id, _hour(e.created_at), outcome, "", 1) for e in errors]
-
-
-def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:
-    number, project, received_at, reason, detail, attempts, kind, event_id, body = row
-    return DeadLetter(
-        id=number,
-        project_id=ProjectId(project),
-        received_at=received_at,
-        reason=reason,
-        detail=detail,
-        attempts=attempts,
-        kind=RecordKind(kind),
-        event_id=EventId(event_id),
-        body=bytes(body),
-    )
-
-
-def _error_row(error: StoredError) -> tuple[object, ...]:
-    """Return the values in the order of ``copy_errors``."""
-    event, entry = error.event, error.entry
-    return (
-        error.error_id,
-        error.project_id,
-        event.timestamp,
-        event.message,
-        event.stack_trace or None,
-        entry.module,
-        entry.error_code,
-        event.manager_context or None,
-        entry.severity.value,
-        error.created_at,
-        UUID(event.event_id),
-        entry.fingerprint.group_id,
-        entry.fingerprint.version,
-        event.occurrences,
-        event.environment,
-        event.release,
-        error.user_key or None,
-        error.dictionary_id,
-        error.body,
-    )
-
-
-def _pattern_values(error: StoredError) -> dict[str, object]:
-    event, entry = error.event, error.entry
-    return {
-        "project_id": error.project_id,
-        "pattern_hash": entry.fingerprint.hash,
-        "module": entry.module,
-        "error_code": entry.error_code,
-        "timestamp": event.timestamp,
-        "severity": entry.severity.value,
-        "severity_rank": entry.severity.rank,
-        "metadata": Jsonb({"version": entry.fingerprint.version, "parts": list(entry.fingerprint.parts)}),
-        "title": entry.title,
-        "message": event.message[:8192],
-        "culprit": entry.culprit,
-        "template": entry.template,
-        "platform": event.platform,
-        "release": event.release,
-    }
