@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 DATA_DIR ?= ./.data
 TESTS := tests/unit tests/contract tests/integration tests/e2e tests/docs tests/typing
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-INSTALL := $(PIP) install --quiet --only-binary :all: --require-hashes
+# The locks are complete, so nothing is resolved: older pips take the newest version of an extra instead of the pinned one.
+INSTALL := $(PIP) install --quiet --only-binary :all: --require-hashes --no-deps
 UV ?= uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
