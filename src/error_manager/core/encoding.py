@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from error_manager.core.types import Breadcrumb, ErrorEvent, ExceptionInfo, Frame, Request, User
 
-# One attrgetter call fetches all fields of a value: half the time of a getattr each (30 frames x 11 fields).
+# One attrgetter call fetches all fields of a value: half the time of a getattr each.
 _EVENT_TEXTS = (
     "stack_trace",
     "module",
@@ -33,7 +33,6 @@ _EVENT_TEXTS = (
     "original_timestamp",
 )
 _EVENT_OBJECTS = ("contexts", "extra", "modules")
-_FRAME_SCALARS = ("function", "module", "filename", "abs_path", "lineno", "colno", "context_line", "package")
 _EXCEPTION_TEXTS = ("type", "value", "module", "mechanism", "source", "thread_id")
 _BREADCRUMB_TEXTS = ("category", "message", "level", "type")
 _USER_TEXTS = ("id", "email", "username", "ip_address")
@@ -42,7 +41,6 @@ _REQUEST_OBJECTS = ("headers", "cookies", "env")
 
 _event_texts = attrgetter(*_EVENT_TEXTS)
 _event_objects = attrgetter(*_EVENT_OBJECTS)
-_frame_scalars = attrgetter(*_FRAME_SCALARS)
 _exception_texts = attrgetter(*_EXCEPTION_TEXTS)
 _breadcrumb_texts = attrgetter(*_BREADCRUMB_TEXTS)
 _user_texts = attrgetter(*_USER_TEXTS)
@@ -113,8 +111,24 @@ def _exception_to_json(exception: ExceptionInfo) -> dict[str, object]:
     return out
 
 
-def _frame_to_json(frame: Frame) -> dict[str, object]:
-    out = _set_fields(_FRAME_SCALARS, _frame_scalars(frame))
+def _frame_to_json(frame: Frame) -> dict[str, object]:  # noqa: C901  # a field a line: half the time of a loop
+    out: dict[str, object] = {}
+    if frame.function:
+        out["function"] = frame.function
+    if frame.module:
+        out["module"] = frame.module
+    if frame.filename:
+        out["filename"] = frame.filename
+    if frame.abs_path:
+        out["abs_path"] = frame.abs_path
+    if frame.lineno:
+        out["lineno"] = frame.lineno
+    if frame.colno:
+        out["colno"] = frame.colno
+    if frame.context_line:
+        out["context_line"] = frame.context_line
+    if frame.package:
+        out["package"] = frame.package
     if not frame.in_app:
         out["in_app"] = False
     if frame.pre_context:

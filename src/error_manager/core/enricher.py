@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from error_manager.core.types import ErrorEvent, FieldNote
+from error_manager.core.types import ErrorEvent, FieldNote, evolve
 
 MAX_DRIFT: Final = timedelta(seconds=60)
 """A client's clock that is further off shifts the time of its errors (design, schema rules)."""
@@ -49,7 +48,7 @@ def enrich(
     for name in _FROM_TAGS:
         if not getattr(event, name) and (found := _find(event, name)):
             changes[name] = found
-    return replace(event, **changes) if changes else event  # type: ignore[arg-type]  # its own fields
+    return evolve(event, changes) if changes else event
 
 
 def _set_time(
@@ -78,7 +77,7 @@ def _set_time(
 
 def _set_address(event: ErrorEvent, changes: dict[str, object], client_ip: str) -> None:
     if event.user is not None and event.user.ip_address == _AUTO:
-        changes["user"] = replace(event.user, ip_address=client_ip)
+        changes["user"] = evolve(event.user, {"ip_address": client_ip})
 
 
 def _find(event: ErrorEvent, name: str) -> str:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import Final
 
 from error_manager.core.place import collapse, is_minified, is_nameless, is_nested, is_plumbing, place_name
 from error_manager.core.text_mask import mask_line, mask_message, mask_sensitive
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame, evolve
 
 VERSION: Final = 0
 _DEFAULT: Final = re.compile(r"^\{\{\s*default\s*\}\}$")
@@ -154,7 +153,9 @@ def _masked(frame: Frame) -> Frame:
     if masked == names:
         return frame
     function, module, filename, abs_path = masked
-    return replace(frame, function=function, module=module, filename=filename, abs_path=abs_path)
+    return evolve(
+        frame, {"function": function, "module": module, "filename": filename, "abs_path": abs_path}
+    )
 
 
 def _anchor(own: list[Frame]) -> Frame:

@@ -18,7 +18,7 @@ from error_manager.core.limits import MAX_TEXT_CHARS, cut_text
 _SLACK_CHARS: Final = 4_096
 """Longer texts are masked this far beyond the cut, so that nothing sensitive is cut in two and missed."""
 _KNOWN_TEXTS: Final = 16_384
-_KNOWN_CHARS: Final = 400
+_KNOWN_CHARS: Final = 1_100
 """Texts up to this length that need no mask are remembered: names and lines of code come again."""
 _DIGITS: Final = re.compile(r"[0-9][0-9 .()+:-]{0,3}[0-9a-fA-F]", re.ASCII)
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+/=-]{13}", re.ASCII)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from error_manager.core.limits import MAX_TEXT_CHARS, cut_text_middle
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame, evolve
 
 _JVM: Final = frozenset({"java", "kotlin", "scala", "groovy", "android"})
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n"
@@ -19,7 +18,7 @@ def with_stack(event: ErrorEvent) -> ErrorEvent:
     """
     if event.stack_trace or not (text := render_stack(event)):
         return event
-    return replace(event, stack_trace=cut_text_middle(text, MAX_TEXT_CHARS))
+    return evolve(event, {"stack_trace": cut_text_middle(text, MAX_TEXT_CHARS)})
 
 
 def render_stack(event: ErrorEvent) -> str:

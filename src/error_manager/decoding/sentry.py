@@ -21,11 +21,11 @@ from error_manager.core.limits import (
 )
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, ItemCategory
 from error_manager.decoding.envelope import sdk_text
-from error_manager.decoding.json_text import decode_json
 from error_manager.decoding.messages import NO_MESSAGE, exception_message, interpolate
 from error_manager.decoding.reader import FieldReader, scalar_text
 from error_manager.decoding.sentry_context import read_breadcrumbs, read_request, read_user
 from error_manager.decoding.sentry_stack import read_exceptions, read_stack, read_threads
+from error_manager.decoding.sentry_wire import decode_event
 from error_manager.decoding.severity import read_severity
 from error_manager.decoding.times import parse_time
 
@@ -104,7 +104,7 @@ def decode_sentry(body: bytes, *, received_at: datetime, event_id: EventId) -> E
     Raises:
         MalformedPayloadError: the body is not JSON, or not an object.
     """
-    value = decode_json(body)
+    value = decode_event(body)
     if not isinstance(value, dict):
         raise MalformedPayloadError("The event is not a JSON object.")
     kind = value.get("type")

@@ -20,13 +20,24 @@ from error_manager.core.types import ExceptionInfo, Frame
 from error_manager.decoding.exception_tree import repair_tree
 from error_manager.decoding.json_text import cut_middle
 from error_manager.decoding.reader import FieldReader, kind_name
+from error_manager.decoding.sentry_wire import (
+    WireException,
+    WireExceptions,
+    WireFrame,
+    WireMechanism,
+    WireStack,
+)
 
 _NO_MECHANISM: Final[dict[str, object]] = {}
+_NO_WIRE_MECHANISM: Final = WireMechanism()
 
 
 def read_exceptions(reader: FieldReader, value: object, platform: str) -> tuple[ExceptionInfo, ...]:
     """Return the exceptions of ``exception``: ``{"values": [...]}``, a bare list, or a single object."""
     reader.path = ""
+    if isinstance(value, WireExceptions):
+        typed = (_typed_exception(member, platform) for member in value.values)
+        return repair_tree(tuple(exception for exception in typed if exception is not None), reader)
     members = [member for member in reader.values(value, "exceptions") if isinstance(member, dict)]
     if len(members) > MAX_EXCEPTIONS:
         reader.note("exceptions", f"cut in the middle from {len(members)} to {MAX_EXCEPTIONS}")
@@ -103,6 +114,59 @@ def _exception(
         thread_id=reader.text(value.get("thread_id"), "thread_id", MAX_LABEL_CHARS),
     )
     return exception if exception.type or exception.value or frames else None
+
+
+def _typed_exception(value: WireException, platform: str) -> ExceptionInfo | None:
+    """Return what ``_exception`` returns for an exception whose types and caps the parser has checked."""
+    mechanism = value.mechanism or _NO_WIRE_MECHANISM
+    frames = _typed_frames(value.stacktrace, platform)
+    exception = ExceptionInfo(
+        type=value.type or "",
+        value=value.value or "",
+        module=value.module or "",
+        frames=frames,
+        mechanism=mechanism.type or "",
+        is_handled=mechanism.handled,
+        is_synthetic=mechanism.synthetic is True,
+        exception_id=mechanism.exception_id,
+        parent_id=mechanism.parent_id,
+        is_group=mechanism.is_exception_group is True,
+        source=mechanism.source or "",
+        thread_id=value.thread_id or "",
+    )
+    return exception if exception.type or exception.value or frames else None
+
+
+def _typed_frames(stack: WireStack | None, platform: str) -> tuple[Frame, ...]:
+    if stack is None or not stack.frames:
+        return ()
+    return tuple([_typed_frame(frame, platform) for frame in stack.frames])
+
+
+def _typed_frame(value: WireFrame, platform: str) -> Frame:
+    in_app = value.in_app
+    if in_app is None:
+        in_app = is_in_app(
+            platform=platform,
+            filename=value.filename or "",
+            abs_path=value.abs_path or "",
+            module=value.module or "",
+            package=value.package or "",
+        )
+    return Frame(
+        function=value.function or "",
+        module=value.module or "",
+        filename=value.filename or "",
+        abs_path=value.abs_path or "",
+        lineno=value.lineno or 0,
+        colno=value.colno or 0,
+        in_app=in_app,
+        context_line=value.context_line or "",
+        pre_context=value.pre_context or (),
+        post_context=value.post_context or (),
+        variables=value.vars or {},
+        package=value.package or "",
+    )
 
 
 def _frame(reader: FieldReader, value: dict[str, object], platform: str) -> Frame:

@@ -32,11 +32,14 @@ def parse_time(value: object) -> datetime | None:
 
 
 def _parse_text(text: str) -> datetime | None:
-    if _NUMBER.fullmatch(text) and len(text) != len("20261123"):
+    if text[4:5] != "-" and _NUMBER.fullmatch(text) and len(text) != len("20261123"):
         return _parse_number(float(text))
+    if ":60" in text:
+        text = _LEAP_SECOND.sub(r"\1:59", text)
     try:
-        time = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", text))
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is not UTC:
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):  # overflow: year 1 or 9999 with a zone
         return None
     return time if EARLIEST <= time < LATEST else None

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from error_manager.core.detection import EMAIL, IP, SECRET
 from error_manager.core.limits import MAX_NOTES
 from error_manager.core.masking import SHORTEST_CHARS, CompilePattern, Finding, TextMasker, compile_standard
 from error_manager.core.sensitive_key import is_sensitive_key
-from error_manager.core.types import Breadcrumb, ErrorEvent, ExceptionInfo, FieldNote, Frame, Request, User
+from error_manager.core.types import (
+    Breadcrumb,
+    ErrorEvent,
+    ExceptionInfo,
+    FieldNote,
+    Frame,
+    Request,
+    User,
+    evolve,
+)
 
 _EVENT_TEXTS: Final = (
     "message",
@@ -61,7 +70,7 @@ class _Walk:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.notes: list[FieldNote] = []
-        self.seen: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {}
+        self.seen: dict[str, tuple[object, object]] = {}
 
 
 class Masker:
@@ -107,7 +116,7 @@ class Masker:
         fresh = [note for note in walk.notes if (note.path, note.reason) not in known]
         changes["notes"] = (*event.notes, *fresh)[:MAX_NOTES]
         return Masked(
-            event=replace(event, **changes),  # type: ignore[arg-type]  # the event's own fields
+            event=evolve(event, changes),
             subjects=_subjects(walk.findings),
             classes=Counter(finding.name for finding in walk.findings),
         )
@@ -121,18 +130,31 @@ class Masker:
 
     def _is_clean(self, values: Mapping[str, object]) -> bool:
         """Return whether all names and texts inside are known to need no mask: most locals of most frames."""
-        return self._plain_keys.issuperset(values) and all(map(self._is_clean_value, values.values()))
+        return self._plain_keys.issuperset(values) and self._are_clean(values.values())
 
-    def _is_clean_value(self, value: object) -> bool:
-        kind = type(value)
-        if kind is str:
-            return value in self._masker.clean or len(value) < SHORTEST_CHARS  # type: ignore[arg-type]  # a str
-        if kind is dict:
-            return self._is_clean(value)  # type: ignore[arg-type]  # it is a dict, and JSON has text keys
-        if isinstance(value, (Mapping, list, tuple)):
-            inner = value.values() if isinstance(value, Mapping) else value
-            return all(map(self._is_clean_value, inner))
-        return not isinstance(value, int) or value < _LONG_INTEGER
+    def _are_clean(self, values: Iterable[object]) -> bool:
+        """Return whether no value needs a mask, as far as is known; one loop, because locals have hundreds."""
+        clean = self._masker.clean
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                if value not in clean and len(value) >= SHORTEST_CHARS:  # type: ignore[arg-type]  # a str
+                    return False
+            elif kind is list:
+                if not self._are_clean(value):  # type: ignore[arg-type]  # a list
+                    return False
+            elif kind is int:
+                if value >= _LONG_INTEGER:  # type: ignore[operator]  # an int
+                    return False
+            elif kind is not float and kind is not bool and value is not None and not self._is_odd_clean(value):
+                return False
+        return True
+
+    def _is_odd_clean(self, value: object) -> bool:
+        """Return the same for an object, and for what only our own client brings: tuples, other mappings."""
+        if isinstance(value, Mapping):
+            return self._is_clean(value)
+        return self._are_clean(value) if isinstance(value, tuple) else False
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -154,7 +176,7 @@ class Masker:
         if isinstance(value, str):
             return self._text(value, path, walk)
         if isinstance(value, Mapping):
-            return self._again(value, path, walk)
+            return self._mapping(value, path, walk)
         if isinstance(value, (list, tuple)):
             return self._sequence(value, path, walk)
         if isinstance(value, int) and value >= _LONG_INTEGER:
@@ -162,22 +184,22 @@ class Masker:
             return value if masked == str(value) else masked
         return value
 
-    def _again(self, values: Mapping[str, object], path: str, walk: _Walk) -> Mapping[str, object]:
-        """Mask a nested mapping, once for all frames that hand the same object on under the same name."""
-        name = path.rpartition(".")[2]
-        known = walk.seen.get(name)
-        if known is not None and known[0] == values:
-            return values if known[1] is known[0] else known[1]
-        masked = self._mapping(values, path, walk)
-        walk.seen[name] = values, masked
-        return masked
-
     def _mapping(self, values: Mapping[str, object], path: str, walk: _Walk) -> Mapping[str, object]:
+        plain, clean, seen = self._plain_keys, self._masker.clean, walk.seen
         changed: dict[str, object] = {}
         renamed: dict[str, str] = {}
         for key, value in values.items():
-            if key in self._plain_keys and self._is_clean_value(value):
-                continue
+            if key in plain:
+                if type(value) is dict:
+                    known = seen.get(key)
+                    if known is not None and known[0] == value:
+                        if known[1] is not known[0]:
+                            changed[key] = known[1]
+                        continue
+                if value in clean if type(value) is str else self._are_clean((value,)):
+                    if type(value) is dict:
+                        seen[key] = value, value
+                    continue
             if (name := self._masker.mask(key, walk.findings)) is not key and name != key:
                 renamed[key] = name
             elif not is_sensitive_key(key):
@@ -185,6 +207,8 @@ class Masker:
             masked = self._entry(key, value, f"{path}.{name}", walk)
             if masked is not value:
                 changed[key] = masked
+            if key in plain and type(value) is dict:
+                seen[key] = value, masked  # the same object is handed on from frame to frame: mask it once
         if renamed:
             return {renamed.get(key, key): changed.get(key, value) for key, value in values.items()}
         return {**values, **changed} if changed else values
@@ -252,7 +276,7 @@ class Masker:
         frames = self._frames(value.frames, f"{path}.frames", walk)
         if text is value.value and name is value.type and module is value.module and frames is value.frames:
             return value
-        return replace(value, value=text, type=name, module=module, frames=frames)
+        return evolve(value, {"value": text, "type": name, "module": module, "frames": frames})
 
     def _frames(self, values: tuple[Frame, ...], path: str, walk: _Walk) -> tuple[Frame, ...]:
         masked = tuple(self._frame(value, f"{path}.{place}", walk) for place, value in enumerate(values))
@@ -271,7 +295,7 @@ class Masker:
         if variables:
             masked = self._mapping(variables, f"{path}.variables", walk)
             self._note(changes, "variables", variables, masked)
-        return replace(value, **changes) if changes else value  # type: ignore[arg-type]  # as in mask_event
+        return evolve(value, changes) if changes else value
 
     def _source(self, value: Frame, path: str, walk: _Walk, changes: dict[str, object]) -> None:
         """Mask the source lines of a frame."""
@@ -296,7 +320,7 @@ class Masker:
         data = self._mapping(value.data, f"{path}.data", walk)
         if message is value.message and category is value.category and data is value.data:
             return value
-        return replace(value, message=message, category=category, data=data)
+        return evolve(value, {"message": message, "category": category, "data": data})
 
     def _tags(self, values: tuple[tuple[str, str], ...], walk: _Walk) -> tuple[tuple[str, str], ...]:
         masked = tuple(
@@ -317,7 +341,7 @@ class Masker:
             text = getattr(value, name)
             self._note(changes, name, text, self._text(text, f"user.{name}", walk))
         self._note(changes, "data", value.data, self._mapping(value.data, "user.data", walk))
-        return replace(value, **changes) if changes else value  # type: ignore[arg-type]  # as in mask_event
+        return evolve(value, changes) if changes else value
 
     def _request(self, value: Request, walk: _Walk) -> Request:
         changes: dict[str, object] = {}
@@ -332,7 +356,7 @@ class Masker:
         }
         if cookies != dict(value.cookies):
             changes["cookies"] = cookies
-        return replace(value, **changes) if changes else value  # type: ignore[arg-type]  # as in mask_event
+        return evolve(value, changes) if changes else value
 
 
 def _subjects(findings: list[Finding]) -> tuple[str, ...]:
