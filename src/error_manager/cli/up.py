@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default 8000)")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that drain the inbox (default 1)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that drain the inbox (default 2)")
     parser.add_argument("--demo", action="store_true", help="then fill it with the errors of a made-up shop")
     add_settings_options(parser)
 

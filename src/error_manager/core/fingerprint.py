@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from error_manager.core.place import collapse, is_minified, is_nameless, is_nested, is_plumbing, place_name
-from error_manager.core.text_mask import mask_line, mask_message, mask_sensitive
+from error_manager.core.text_mask import are_clean, mask_line, mask_message, mask_sensitive
 from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame, evolve
 
 VERSION: Final = 0
@@ -149,13 +149,13 @@ def _place_parts(frames: tuple[Frame, ...]) -> list[str]:
 def _masked(frame: Frame) -> Frame:
     """Return the frame as the server keeps it, as far as places are told by it."""
     names = (frame.function, frame.module, frame.filename, frame.abs_path)
+    if are_clean(names):
+        return frame
     masked = tuple(map(mask_sensitive, names))
     if masked == names:
         return frame
     function, module, filename, abs_path = masked
-    return evolve(
-        frame, {"function": function, "module": module, "filename": filename, "abs_path": abs_path}
-    )
+    return evolve(frame, {"function": function, "module": module, "filename": filename, "abs_path": abs_path})
 
 
 def _anchor(own: list[Frame]) -> Frame:

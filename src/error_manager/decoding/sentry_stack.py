@@ -132,7 +132,7 @@ def _typed_exception(value: WireException, platform: str) -> ExceptionInfo | Non
         parent_id=mechanism.parent_id,
         is_group=mechanism.is_exception_group is True,
         source=mechanism.source or "",
-        thread_id=value.thread_id or "",
+        thread_id="" if value.thread_id is None else str(value.thread_id),
     )
     return exception if exception.type or exception.value or frames else None
 

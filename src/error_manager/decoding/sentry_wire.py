@@ -1,8 +1,8 @@
 """The proper form of an event's exceptions, decoded straight into types (seed box: Validator).
 
-Nine of ten events are within every cap and have every field of its published type. For those the parser itself
+Most events are within every cap and have every field of its published type. For those the parser itself
 checks types and caps, in C; what does not fit is decoded as plain values and read field by field
-(``sentry_stack``), with the same result and notes. Typed decoding of the frames takes a third of the time.
+(``sentry_stack``), with the same result and notes. Reading typed frames takes 30 us, reading plain ones 75.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _Name = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
 _Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
 _Line = Annotated[int, Meta(ge=0, le=MAX_LINE)]
 _Lines = Annotated[tuple[_Text, ...], Meta(max_length=MAX_CONTEXT_LINES)]
-_Scalar = _Text | Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)] | float | bool | None
+_Integer = Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
+_Scalar = _Text | _Integer | float | bool | None
 
 
 def _free_form(levels: int) -> Any:  # noqa: ANN401  # a type made at run time
@@ -47,6 +48,10 @@ def _free_form(levels: int) -> Any:  # noqa: ANN401  # a type made at run time
             | Annotated[dict[_Label, inner], Meta(max_length=MAX_MEMBERS)]
         )
     return inner
+
+
+_Value: Any = _free_form(_LEVELS)
+_Variables = Annotated[dict[_Label, _Value], Meta(max_length=MAX_MEMBERS)]
 
 
 class WireFrame(Struct, gc=False):
@@ -63,7 +68,7 @@ class WireFrame(Struct, gc=False):
     context_line: _Text | None = None
     pre_context: _Lines | None = None
     post_context: _Lines | None = None
-    vars: Annotated[dict[_Label, _free_form(_LEVELS)], Meta(max_length=MAX_MEMBERS)] | None = None
+    vars: _Variables | None = None
 
 
 class WireStack(Struct):
@@ -93,7 +98,7 @@ class WireException(Struct):
     mechanism: WireMechanism | None = None
     stacktrace: WireStack | None = None
     raw_stacktrace: None = None
-    thread_id: _Label | None = None
+    thread_id: _Label | _Integer | None = None
 
 
 class WireExceptions(Struct):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -24,7 +25,15 @@ from error_manager.core.enricher import enrich
 from error_manager.core.errors import PoisonBatchError, RequestError, ValidationError
 from error_manager.core.ids import new_event_id, uuid7
 from error_manager.core.stacktext import with_stack
-from error_manager.core.types import ErrorEvent, ErrorId, EventId, ItemCategory, OutcomeKind, ProjectId
+from error_manager.core.types import (
+    ErrorEvent,
+    ErrorId,
+    EventId,
+    ItemCategory,
+    OutcomeKind,
+    ProjectId,
+    evolve,
+)
 from error_manager.core.validator import validate
 from error_manager.decoding.json_text import decode_json
 from error_manager.decoding.native import decode_native
@@ -49,6 +58,13 @@ from error_manager.storage.base import (
 ATTEMPTS: Final = 3
 """How often an item that fails is tried before it becomes a dead letter."""
 _KEY_BYTES: Final = 16
+_NO_BULK: Final[Mapping[str, object]] = {
+    "frames": (),
+    "breadcrumbs": (),
+    "request": None,
+    "extra": {},
+    "modules": {},
+}
 _log = structlog.get_logger()
 
 Prepared = StoredError | OutcomeCount | DeadLetter
@@ -201,7 +217,7 @@ def _stored(
     return StoredError(
         error_id=ErrorId(uuid7(event.timestamp, svc.randomness(10))),
         project_id=project.id,
-        event=with_stack(event),
+        event=_without_bulk(with_stack(event)),
         entry=catalog(event),
         created_at=received_at,
         body=compressed,
@@ -211,11 +227,23 @@ def _stored(
     )
 
 
+def _without_bulk(event: ErrorEvent) -> ErrorEvent:
+    """Return the error without what only its body keeps: a batch of 500 holds 40 MB of frames otherwise."""
+    bare = tuple([evolve(exception, {"frames": ()}) for exception in event.exceptions])
+    return evolve(event, {"exceptions": bare, **_NO_BULK})
+
+
 def keyed(project: Project, purpose: str, text: str) -> bytes:
     """Return the 16-byte HMAC-SHA256 of a text under the project's subject key (design, schema rules)."""
-    return hmac.digest(project.subject_key, f"{purpose}:{text}".encode("utf-8", "replace"), hashlib.sha256)[
-        :_KEY_BYTES
-    ]
+    digest = _keyed_hash(project.subject_key).copy()
+    digest.update(f"{purpose}:{text}".encode("utf-8", "replace"))
+    return digest.digest()[:_KEY_BYTES]
+
+
+@lru_cache(maxsize=256)
+def _keyed_hash(key: bytes) -> hmac.HMAC:
+    """Return the hash before any text; ``hmac.digest`` would let other threads in each time, and wait."""
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def _user_key(project: Project, event: ErrorEvent) -> bytes:

@@ -59,8 +59,13 @@ class ServerSettings:
 class WorkerSettings:
     """The processing side."""
 
-    processes: int = _setting(1, "How many processes drain the inbox.", low=1, high=64)
-    batch_size: int = _setting(500, "Most items per transaction.", unit="items", low=1, high=10_000)
+    processes: int = _setting(
+        2,
+        "How many processes drain the inbox; more than server.processes find nothing to do.",
+        low=1,
+        high=64,
+    )
+    batch_size: int = _setting(150, "Most items per transaction.", unit="items", low=1, high=10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

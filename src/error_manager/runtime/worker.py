@@ -1,8 +1,9 @@
 """The worker process: drains the inbox into the database (seed box: Worker).
 
 Loop: for each slot that this worker can lease, process batch after batch until the slot is empty; then rest
-a few milliseconds. When the database is away it waits and tries again; nothing is lost, the inbox keeps
-what was accepted.
+a few milliseconds. Each slot has a worker of its own (its number modulo their number), which keeps it;
+another one drains it only while that one is not there. When the database is away it waits and tries again;
+nothing is lost, the inbox keeps what was accepted.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from error_manager.runtime.wiring.worker import Worker, build
 from error_manager.storage.base import Cursor
 
 _IDLE_S: Final = 0.02
+_OTHERS_S: Final = 1.0  # how often a worker looks whether a slot of another one is left alone
 _SWITCH_S: Final = 0.0005  # the loop waits for the preparing thread at each answer of the database: not 5 ms
 _BATCHES: Final = 8  # of a slot in a row; then the other slots, and the housekeeping, have their turn
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -45,7 +47,12 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     """Process until ``stop`` is set; the batch at hand is finished first."""
     sys.setswitchinterval(_SWITCH_S)
     worker = build(settings, index=index)
-    drain = Drain(worker, batch_size=settings.worker.batch_size)
+    drain = Drain(
+        worker=worker,
+        batch_size=settings.worker.batch_size,
+        index=index,
+        processes=settings.worker.processes,
+    )
     house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))
     collector = Collector(time.monotonic)
     upkeep = asyncio.create_task(house.run(stop), name="housekeeping")
@@ -79,21 +86,38 @@ async def _rest(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Drain:
-    """Where this worker stands in each slot it holds."""
+    """Where a worker (``index`` of ``processes``) stands in each slot it holds."""
 
     worker: Worker
     batch_size: int
+    index: int
+    processes: int
+    clock: Callable[[], float] = time.monotonic
     cursors: dict[int, Cursor] = field(default_factory=dict)
+    look_at: float = float("-inf")
 
     async def step(self, is_stopping: Callable[[], bool]) -> bool:
         """Process some batches of each slot; return whether there was anything to do."""
         is_busy = False
-        for slot in self.worker.services.inbox.slots():
-            if await self.worker.session.lease(slot):
+        slots = self.worker.services.inbox.slots()
+        for slot in slots:
+            if self._is_own(slot) and await self.worker.session.lease(slot):
                 is_busy |= await self._step(slot, is_stopping)
+        if self.processes > 1 and self.clock() >= self.look_at:
+            is_helping = False
+            for slot in slots:
+                if not self._is_own(slot) and await self.worker.session.lease(slot):
+                    is_helping |= await self._step(slot, is_stopping)
+                    self.cursors.pop(slot, None)
+                    await self.worker.session.release(slot)
+            is_busy |= is_helping
+            self.look_at = self.clock() + (0.0 if is_helping else _OTHERS_S)
         return is_busy
+
+    def _is_own(self, slot: int) -> bool:
+        return slot % self.processes == self.index
 
     def forget(self) -> None:
         """Read every cursor again: the last transaction may or may not have been committed."""

@@ -133,7 +133,7 @@ class Masker:
         return self._plain_keys.issuperset(values) and self._are_clean(values.values())
 
     def _are_clean(self, values: Iterable[object]) -> bool:
-        """Return whether no value needs a mask, as far as is known; one loop, because locals have hundreds."""
+        """Return whether no value needs a mask, as far as is known; one loop: locals have hundreds."""
         clean = self._masker.clean
         for value in values:
             kind = type(value)
@@ -146,7 +146,9 @@ class Masker:
             elif kind is int:
                 if value >= _LONG_INTEGER:  # type: ignore[operator]  # an int
                     return False
-            elif kind is not float and kind is not bool and value is not None and not self._is_odd_clean(value):
+            elif (
+                kind is not float and kind is not bool and value is not None and not self._is_odd_clean(value)
+            ):
                 return False
         return True
 
@@ -185,20 +187,17 @@ class Masker:
         return value
 
     def _mapping(self, values: Mapping[str, object], path: str, walk: _Walk) -> Mapping[str, object]:
-        plain, clean, seen = self._plain_keys, self._masker.clean, walk.seen
+        plain, clean = self._plain_keys, self._masker.clean
         changed: dict[str, object] = {}
         renamed: dict[str, str] = {}
         for key, value in values.items():
             if key in plain:
                 if type(value) is dict:
-                    known = seen.get(key)
-                    if known is not None and known[0] == value:
-                        if known[1] is not known[0]:
-                            changed[key] = known[1]
-                        continue
+                    masked = self._handed_on(key, value, path, walk)
+                    if masked is not value:
+                        changed[key] = masked
+                    continue
                 if value in clean if type(value) is str else self._are_clean((value,)):
-                    if type(value) is dict:
-                        seen[key] = value, value
                     continue
             if (name := self._masker.mask(key, walk.findings)) is not key and name != key:
                 renamed[key] = name
@@ -207,11 +206,18 @@ class Masker:
             masked = self._entry(key, value, f"{path}.{name}", walk)
             if masked is not value:
                 changed[key] = masked
-            if key in plain and type(value) is dict:
-                seen[key] = value, masked  # the same object is handed on from frame to frame: mask it once
         if renamed:
             return {renamed.get(key, key): changed.get(key, value) for key, value in values.items()}
         return {**values, **changed} if changed else values
+
+    def _handed_on(self, key: str, value: dict[str, object], path: str, walk: _Walk) -> object:
+        """Mask a nested object, once for all frames that hand it on under the same (plain) name."""
+        known = walk.seen.get(key)
+        if known is not None and known[0] == value:
+            return value if known[1] is known[0] else known[1]
+        masked = value if self._is_clean(value) else self._mapping(value, f"{path}.{key}", walk)
+        walk.seen[key] = value, masked
+        return masked
 
     def _remember_key(self, key: str) -> None:
         if len(self._plain_keys) >= _KNOWN_KEYS:

@@ -157,8 +157,10 @@ NO_SLOT: Final = -1
 class StoredError:
     """One error ready to be stored: masked, catalogued, encoded.
 
-    ``body`` is the zstd-compressed JSON of the masked event (``core.encoding``), ``user_key`` the keyed hash
-    of who was hit (16 bytes or empty), ``subject_keys`` the keyed hashes of each masked person's address.
+    ``event`` is what columns and rollups take; its frames, breadcrumbs, request and other bulk may be
+    missing. ``body`` is the zstd-compressed JSON of the whole masked event (``core.encoding``), ``user_key``
+    the keyed hash of who was hit (16 bytes or empty), ``subject_keys`` the keyed hashes of each masked
+    person's address.
     """
 
     error_id: ErrorId

@@ -10,7 +10,7 @@ import pytest
 
 from error_manager.core.errors import StorageUnavailableError
 from error_manager.runtime import worker as worker_module
-from error_manager.runtime.worker import HouseKeeping
+from error_manager.runtime.worker import Drain, HouseKeeping
 
 
 class _Store:
@@ -74,3 +74,73 @@ async def test_an_unexpected_fault_ends_the_task_loudly():
     house = _house(SimpleNamespace(), [0.0])
     with pytest.raises(AttributeError):
         await house.run(asyncio.Event())
+
+
+class _Session:
+    """Leases slots from a pool that several workers share."""
+
+    def __init__(self, held):
+        self.held = held
+
+    async def lease(self, slot):
+        return self.held.setdefault(slot, self) is self
+
+    async def release(self, slot):
+        del self.held[slot]
+
+
+def _drain(monkeypatch, held, *, index, processes, slots=(0, 1), busy=()):
+    drain = Drain(
+        worker=SimpleNamespace(
+            session=_Session(held),
+            services=SimpleNamespace(inbox=SimpleNamespace(slots=lambda: slots)),
+        ),
+        batch_size=10,
+        index=index,
+        processes=processes,
+        clock=lambda: 0.0,
+    )
+    stepped = []
+
+    async def step(slot, is_stopping):
+        stepped.append(slot)
+        return slot in busy
+
+    monkeypatch.setattr(Drain, "_step", lambda self, slot, is_stopping: step(slot, is_stopping))
+    return drain, stepped
+
+
+async def test_a_worker_keeps_its_own_slots_and_lends_itself_to_others(monkeypatch):
+    """Slot 1 belongs to worker 1: worker 0 drains it while nobody does, then lets go of it."""
+    held = {}
+    drain, stepped = _drain(monkeypatch, held, index=0, processes=2, slots=(0, 1, 2), busy=(1,))
+    assert await drain.step(lambda: False)
+    assert (stepped, sorted(held)) == ([0, 2, 1], [0, 2])
+
+
+async def test_a_slot_that_its_worker_holds_is_left_alone(monkeypatch):
+    """Two workers at work never take from each other."""
+    held = {1: object()}
+    drain, stepped = _drain(monkeypatch, held, index=0, processes=2)
+    assert not await drain.step(lambda: False)
+    assert stepped == [0]
+
+
+async def test_others_are_looked_at_again_at_once_only_while_there_is_work(monkeypatch):
+    """An idle slot of another worker costs two statements a second, not a hundred."""
+    drain, stepped = _drain(monkeypatch, {}, index=0, processes=2)
+    await drain.step(lambda: False)
+    await drain.step(lambda: False)
+    assert stepped == [0, 1, 0]
+    busy, stepped = _drain(monkeypatch, {}, index=0, processes=2, busy=(1,))
+    await busy.step(lambda: False)
+    await busy.step(lambda: False)
+    assert stepped == [0, 1, 0, 1]
+
+
+async def test_a_lone_worker_owns_every_slot(monkeypatch):
+    """Slots of former processes included."""
+    held = {}
+    drain, stepped = _drain(monkeypatch, held, index=0, processes=1, slots=(0, 1, 7))
+    await drain.step(lambda: False)
+    assert (stepped, sorted(held)) == ([0, 1, 7], [0, 1, 7])

@@ -57,6 +57,19 @@ class WorkerSession:
             self._held.add(slot)
         return bool(rows[0][0])
 
+    async def release(self, slot: int) -> None:
+        """Let another worker have the slot.
+
+        Raises:
+            StorageUnavailableError: the database is away; all leases are lost.
+        """
+        self._held.discard(slot)
+        try:
+            await self._execute("SELECT pg_advisory_unlock(%s, %s)", (_LEASE_NAMESPACE, slot))
+        except psycopg.Error as error:
+            await self.close()
+            raise translate(error) from error
+
     async def publish(self, result: CommitResult) -> None:
         """Notify ``em_live`` of each project's change; a failure is logged: pages catch up by themselves."""
         try:
