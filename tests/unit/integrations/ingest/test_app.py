@@ -338,6 +338,32 @@ async def test_half_a_body_is_never_an_event(server: Server) -> None:
     assert server.stored() == []
 
 
+@pytest.mark.parametrize(("pieces", "heard"), [(3, 3), (10_000, 66)])
+async def test_a_refused_client_is_heard_out_within_bounds(server: Server, pieces: int, heard: int) -> None:
+    """The rest of a body is read before it is refused, up to 4 MiB: a reset connection loses the answer."""
+    read = 0
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": read < pieces}
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(name.encode(), value.encode()) for name, value in AUTH.items()]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/42/store/",
+        "query_string": b"",
+        "headers": headers,
+    }
+    await server.app(scope, receive, keep)
+    assert (sent[0]["status"], read) == (413, heard)
+
+
 async def test_a_new_key_works_at_once(server: Server) -> None:
     """An unknown key is asked for once before it is refused."""
     server.late_keys.append(IngestKey(id=9, key="9" * 32, project_id=ProjectId(42)))
