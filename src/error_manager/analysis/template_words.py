@@ -82,6 +82,8 @@ def overlap(
 
 
 def _may_merge(old: str, new: str) -> bool:
+    if old.isalpha() and new.isalpha():
+        return False
     for one, other in ((old, new), (new, old)):
         if one.strip(_AROUND) == WILDCARD:
             core = other.strip(_AROUND)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Final, Self, TypeVar
 
 from error_manager.analysis.template_slot import Slot
@@ -41,9 +42,13 @@ NAMES: Final = {1: 9, 2: 7, 3: 6}
 """So many templates that differ in one word are one template with a name, by how many plain words agree."""
 _NAMES_ELSE: Final = 5
 _MAX_NAMED_WORDS: Final = 24
+_CROWD: Final = 64
+"""Each time so many templates begin alike, those that differ in two names are looked for: half as many."""
+_MAX_PAIRED_WORDS: Final = 16
+_PAIRED_TELLING: Final = 3
 """Names are looked for in templates up to this length."""
 _MAX_ALIASES: Final = 100_000
-_MAX_COMPARED: Final = 256
+_MAX_COMPARED: Final = 128
 """A message is compared with so many templates at most, the newest ones."""
 _MAX_KNOWN_WORDS: Final = 500_000
 """Words of remembered messages; the memory is emptied when it is full."""
@@ -234,14 +239,20 @@ class TemplateMiner:
         for key, place, slot, needed in _name_keys(template.words):
             ids = self._siblings[key]
             if len(ids) >= needed:
-                return self._merge_named(sorted(ids), place, slot)
-        return template
+                return self._merge_named(sorted(ids), {place: slot})
+        near = self._buckets[_bucket_key(template.words)]
+        if len(near) % _CROWD == 0 and len(template.words) <= _MAX_PAIRED_WORDS:
+            places, ids = _most_alike([self._templates[id_] for id_ in near[-_MAX_COMPARED:]])
+            if len(ids) >= _CROWD // 2:
+                self._merge_named(ids, dict.fromkeys(places, WILDCARD))
+        return self._templates[self.resolve(template.id)]
 
-    def _merge_named(self, ids: list[int], place: int, slot: str) -> Template:
-        """Merge templates that differ in one word, and those that the result covers."""
+    def _merge_named(self, ids: list[int], slots: dict[int, str]) -> Template:
+        """Merge templates that differ in one word or two, and those that the result covers."""
         kept, *others = (self._templates[id_] for id_ in ids)
         self._unlink(kept)
-        _open(kept, place, slot)
+        for place, slot in slots.items():
+            _open(kept, place, slot)
         for other in others:
             self._absorb(kept, other)
         return self._relink(kept)
@@ -345,6 +356,22 @@ def _name_keys(words: Sequence[str]) -> Iterator[tuple[int, int, str, int]]:
             slot = f"{before}{WILDCARD}{after}"
             key = hash((len(words), place, slot, whole - hashes[place]))
             yield key, place, slot, NAMES.get(others, _NAMES_ELSE)
+
+
+def _most_alike(templates: list[Template]) -> tuple[tuple[int, ...], list[int]]:
+    """Return the places and the ids of the largest group of templates that differ in two words only."""
+    groups: dict[tuple[tuple[int, ...], tuple[str, ...]], list[int]] = {}
+    for template in templates:
+        words = template.words
+        names = [place for place, word in enumerate(words) if word.isalpha()]
+        for pair in combinations(names, 2):
+            rest = tuple(WILDCARD if place in pair else word for place, word in enumerate(words))
+            groups.setdefault((pair, rest), []).append(template.id)
+    agreeing = {key: ids for key, ids in groups.items() if sum(map(is_telling, key[1])) >= _PAIRED_TELLING}
+    if not agreeing:
+        return (), []
+    largest = max(agreeing, key=lambda key: (len(agreeing[key]), key))
+    return largest[0], agreeing[largest]
 
 
 # --- slots ----------------------------------------------------------------------------------------

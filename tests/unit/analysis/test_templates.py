@@ -93,6 +93,22 @@ def test_two_names_in_one_message_become_two_slots():
     assert [template.text for template in miner.templates] == ["the job of <*> was stopped by <*> today"]
 
 
+def test_two_names_that_never_come_again_become_two_slots():
+    """Where each message has two new names no two templates differ in one word: a crowd of them tells."""
+    miner = mined(f"the job of a{'b' * number} was stopped by c{'d' * number} today" for number in range(150))
+    assert [template.text for template in miner.templates] == ["the job of <*> was stopped by <*> today"]
+    assert len(miner.publish().aliases) == 63
+
+
+def test_a_crowd_of_different_templates_stays():
+    """Many templates that begin alike and have no form in common are left alone."""
+    words = ["aa", "bb", "cc", "dd"]
+    texts = [f"x {one} {two} {three}" for one in words for two in words for three in words]
+    assert (
+        len(mined(["x", *(f"{text} {number * 'y'}z" for number, text in enumerate(texts))]).templates) == 65
+    )
+
+
 def test_a_name_may_stand_between_signs_and_at_the_start():
     """``'kim'@<host>`` and ``billing.service:`` hold names."""
     miner = mined(
