@@ -163,7 +163,7 @@ async def undo(svc: QueryServices, pattern_id: PatternId, *, person_id: int | No
     Raises:
         NotFoundError: there is nothing to undo.
     """
-    return await svc.queries.undo_status(pattern_id, person_id=person_id, now=svc.clock())
+    return await svc.queries.undo(pattern_id, person_id=person_id, now=svc.clock())
 
 
 async def _change(
