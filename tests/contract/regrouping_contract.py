@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.contract.query_store_contract import DAYS, PROJECT, listed, titles
+from tests.contract.query_store_contract import DAYS, listed, titles
 
 from error_manager.core.errors import ConflictError, NotFoundError, ValidationError
 from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectId, Severity
@@ -256,14 +256,13 @@ class RegroupingContract:
         )
         assert detail.placement.group == (await store.groups(timeouts.id))[1].group
 
-    async def test_patterns_that_share_something_can_be_compared(self, store: QueryStore) -> None:
-        """Those of other projects, those that share nothing and those merged away are left out."""
+    async def test_what_shares_most_is_compared_first(self, store: QueryStore) -> None:
+        """Those of other projects and those merged away are left out."""
         timeouts, keys, disk = await listed(store)
-        assert await store.comparable(timeouts.id) == ()
-        made = await merge(store, timeouts, keys)
-        split_off = await split(store, made, (await store.groups(made.id))[1].group, title="Other keys")
-        assert [p.title for p in await store.comparable(split_off.id)] == []
-        await undo(store, made)
-        await undo(store, made)
-        assert {row.id for row in await listed(store)} == {timeouts.id, keys.id, disk.id}
-        assert timeouts.project_id == PROJECT
+        assert [(p.id, p.shared) for p in await store.comparable(timeouts.id)] == [(keys.id, 0), (disk.id, 0)]
+        await merge(store, keys, disk)
+        made = await split(store, keys, (await store.groups(keys.id))[1].group, title="KeyError")
+        found = await store.comparable(keys.id)
+        assert [(p.id, p.shared, p.count) for p in found] == [(made.id, 1, 2), (timeouts.id, 0, 30)]
+        assert found[1].parts == ("TimeoutError",)
+        assert [p.id for p in await store.comparable(keys.id, limit=1)] == [made.id]

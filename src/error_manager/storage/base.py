@@ -519,7 +519,10 @@ class GroupRow(Placement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternParts:
-    """A pattern that another may be compared with; ``parts`` are those of its fingerprint."""
+    """A pattern that another may be compared with; ``parts`` are those of its fingerprint.
+
+    ``shared`` is how many of type (title), module and code both have in common, 0..3.
+    """
 
     id: PatternId
     title: str
@@ -527,6 +530,7 @@ class PatternParts:
     culprit: str
     parts: tuple[str, ...]
     count: int
+    shared: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -814,7 +818,7 @@ class QueryStore(Protocol):
         ...
 
     async def comparable(self, pattern_id: PatternId, *, limit: int = 200) -> tuple[PatternParts, ...]:
-        """Return patterns of the same project that share type, module or code, those sharing most first."""
+        """Return patterns of the same project: those sharing most first, then the newest."""
         ...
 
     async def merge(

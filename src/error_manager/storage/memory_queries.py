@@ -229,7 +229,7 @@ class MemoryQueries:
         return tuple(self._group(key, pattern) for key in keys[:limit])
 
     async def comparable(self, pattern_id: PatternId, *, limit: int = 200) -> tuple[PatternParts, ...]:
-        """Return patterns of the same project that share type, module or code, those sharing most first."""
+        """Return patterns of the same project: those sharing most first, then the newest."""
         mine = await self.pattern(pattern_id)
         found = []
         for pattern in self._map.patterns.values():
@@ -239,7 +239,7 @@ class MemoryQueries:
             shared = (
                 (row.title == mine.title) + (row.module == mine.module) + (row.error_code == mine.error_code)
             )
-            if row.project_id == mine.project_id and shared:
+            if row.project_id == mine.project_id:
                 found.append((shared, row))
         found.sort(key=lambda item: (item[0], item[1].last_seen, item[1].id), reverse=True)
         return tuple(
@@ -250,8 +250,9 @@ class MemoryQueries:
                 culprit=row.culprit,
                 parts=self._map.patterns[row.id].first.entry.fingerprint.parts,
                 count=row.count,
+                shared=shared,
             )
-            for _, row in found[:limit]
+            for shared, row in found[:limit]
         )
 
     async def merge(

@@ -37,7 +37,7 @@ class GroupQueries(Reader):
         )
 
     async def comparable(self, pattern_id: PatternId, *, limit: int = 200) -> tuple[PatternParts, ...]:
-        """Return patterns of the same project that share type, module or code, those sharing most first."""
+        """Return patterns of the same project: those sharing most first, then the newest."""
         rows = await self._rows(_SQL["read_comparable"], id=pattern_id, limit=limit)
         return tuple(
             PatternParts(
@@ -47,6 +47,7 @@ class GroupQueries(Reader):
                 culprit=culprit,
                 parts=tuple(parts),
                 count=count,
+                shared=shared,
             )
-            for number, title, message, culprit, parts, count in rows
+            for number, title, message, culprit, parts, count, shared in rows
         )

@@ -210,11 +210,12 @@ ORDER BY d.count DESC, g.group_id
 LIMIT %(limit)s
 
 -- name: read_comparable
-SELECT p.id, p.title, p.message, p.culprit, coalesce(p.metadata -> 'parts', '[]'), p.frequency
+SELECT p.id, p.title, p.message, p.culprit, coalesce(p.metadata -> 'parts', '[]'), p.frequency, s.shared
 FROM error_patterns me
 JOIN error_patterns p ON p.project_id = me.project_id AND p.id <> me.id AND p.merged_into IS NULL
-    AND (p.title = me.title OR p.module = me.module OR p.error_code = me.error_code)
+CROSS JOIN LATERAL (
+    SELECT (p.title = me.title)::int + (p.module = me.module)::int + (p.error_code = me.error_code)::int AS shared
+) s
 WHERE me.project_id = ANY (ARRAY(SELECT id FROM projects)) AND me.id = %(id)s
-ORDER BY (p.title = me.title)::int + (p.module = me.module)::int + (p.error_code = me.error_code)::int DESC,
-    p.last_seen DESC, p.id DESC
+ORDER BY s.shared DESC, p.last_seen DESC, p.id DESC
 LIMIT %(limit)s
