@@ -316,6 +316,8 @@ class QueryStoreContract:
         assert (browser.total, browser.distinct, len(browser.values)) == (30, 2, 1)
         users = await store.users(row.id)
         assert (users.total, len(users.days)) == (4, 6)
+        later = await store.users(row.id, since=NOON - timedelta(days=2))
+        assert (later.total, later.days) == (4, users.days[-3:])
         assert {r.value: r.count for r in await store.releases(row.id)} == {
             "shop@0": 10, "shop@1": 10, "shop@2": 10
         }  # fmt: skip

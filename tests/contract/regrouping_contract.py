@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.contract.query_store_contract import DAYS, listed, titles
+from tests.contract.query_store_contract import DAYS, NOON, PROJECT, errors, listed, titles
 
 from error_manager.core.errors import ConflictError, NotFoundError, ValidationError
 from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectId, Severity
@@ -15,6 +15,7 @@ from error_manager.storage.base import (
     PatternOrder,
     PatternRow,
     QueryStore,
+    StoredError,
 )
 
 NOW = datetime.now(UTC)
@@ -55,6 +56,10 @@ async def everything(store: QueryStore) -> dict[PatternId, tuple[object, ...]]:
     return found
 
 
+def _is_of_last_day(error: StoredError) -> bool:
+    return error.project_id == PROJECT and error.event.timestamp.date() == NOON.date()
+
+
 class RegroupingContract:
     """The suite. A subclass has a fixture ``store`` holding the errors of the query contract, its own."""
 
@@ -69,8 +74,10 @@ class RegroupingContract:
         assert merged.severity is Severity.CRITICAL
         assert [(row.id, row.count, sum(row.trend)) for row in await listed(store)] == [(merged.id, 38, 38)]
         assert (await store.users(merged.id)).total == 4
-        errors = await store.list_errors(ErrorFilter(pattern_id=merged.id), limit=100, cursor=None)
-        assert len(errors.items) == 38
+        users_of_the_last_day = {error.user_key for error in errors() if _is_of_last_day(error)}
+        assert (await store.users(merged.id)).days[-1][1] == len(users_of_the_last_day)
+        found = await store.list_errors(ErrorFilter(pattern_id=merged.id), limit=100, cursor=None)
+        assert len(found.items) == 38
         assert [(g.count, g.title, g.by, g.is_first) for g in await store.groups(merged.id)] == [
             (30, "TimeoutError", "fingerprint", True),
             (6, "KeyError", "person", False),

@@ -118,7 +118,7 @@ async def pattern_view(
     project, history, users, (groups, nearest) = await asyncio.gather(
         find_project(svc, pattern.project_id),
         svc.queries.history(pattern.id, project_ids=projects, window=shown),
-        svc.queries.users(pattern.id),
+        svc.queries.users(pattern.id, since=shown.since),
         regrouping.explain(svc, pattern.id),
     )
     tags, releases, environments, changes = await asyncio.gather(

@@ -780,8 +780,8 @@ class QueryStore(Protocol):
         """Return the tags of a pattern with their top ``values``, most frequent first (whole UTC days)."""
         ...
 
-    async def users(self, pattern_id: PatternId) -> UserCounts:
-        """Return how many users a pattern hit."""
+    async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
+        """Return how many users a pattern hit, in all and by UTC day from that of ``since`` on."""
         ...
 
     async def releases(

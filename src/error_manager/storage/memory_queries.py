@@ -180,10 +180,10 @@ class MemoryQueries:
         )
         return tuple(sorted(summaries, key=lambda tag: (-tag.total, tag.key)))
 
-    async def users(self, pattern_id: PatternId) -> UserCounts:
-        """Return how many users a pattern hit."""
+    async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
+        """Return how many users a pattern hit, in all and by UTC day from a time on."""
         hits = {(e.event.timestamp.date(), e.user_key) for e in self._of(pattern_id, ()) if e.user_key}
-        days = Counter(day for day, _ in hits)
+        days = Counter(day for day, _ in hits if since is None or day >= since.date())
         return UserCounts(total=len({user for _, user in hits}), days=tuple(sorted(days.items())))
 
     async def releases(

@@ -167,9 +167,9 @@ class PatternQueries(Reader):
             for key, (total, different, top) in summaries.items()
         )
 
-    async def users(self, pattern_id: PatternId) -> UserCounts:
-        """Return how many users a pattern hit."""
-        rows = await self._rows(_SQL["read_users"], id=pattern_id)
+    async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
+        """Return how many users a pattern hit, in all and by UTC day from a time on."""
+        rows = await self._rows(_SQL["read_users"], id=pattern_id, since=since or BEGINNING)
         days = tuple((day, count) for day, count in rows if day is not None)
         return UserCounts(total=next(count for day, count in rows if day is None), days=days)
 

@@ -6,7 +6,6 @@ move. Each change keeps in ``pattern_history.before`` what it changed, so that i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,11 +124,7 @@ class Regroup:
         empty = next((origin for origin, is_empty in origins if is_empty), None)
         moved = await self._placed(groups=wanted)
         if empty is None or title:
-            text = f"split {self.project} {pattern_id} {self.now.isoformat()} {' '.join(wanted)}"
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            ((home,),) = await self._rows(
-                "new_pattern", hash=digest, title=title, id=pattern_id, origin=origins[0][0]
-            )
+            ((home,),) = await self._rows("new_pattern", title=title, id=pattern_id, origin=origins[0][0])
         else:
             home = empty
         led_on = {row[0] for row in await self._rows("lead_on", groups=list(wanted))} - {home}

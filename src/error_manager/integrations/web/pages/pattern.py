@@ -53,9 +53,7 @@ _DONE: Final = {
     "undo": "Undone.",
 }
 _REGROUPED: Final = {"merge": "merged", "split": "split"}
-_UNDOABLE: Final = frozenset(
-    {"resolved", "ignored", "reopened", "merged", "merged_into", "split", "split_off"}
-)
+_REGROUPINGS: Final = frozenset({"merged", "split", "split_off"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,9 +242,18 @@ def _said(view: PatternView, done: str) -> Said | None:
 
 
 def _can_undo(changes: tuple[PatternChangeRow, ...]) -> bool:
-    """Return whether some change of the last ones was not taken back yet."""
-    done = sum(change.action in _UNDOABLE for change in changes)
-    return done > sum(change.action == "undone" for change in changes)
+    """Return whether an undo would find something: a regression stays, only a merge before it can go."""
+    undone, is_blocked = 0, False
+    for change in changes:
+        if change.action == "undone":
+            undone += 1
+        elif change.action == "regressed":
+            is_blocked = True
+        elif undone:
+            undone -= 1
+        elif not is_blocked or change.action in _REGROUPINGS:
+            return True
+    return False
 
 
 def split_notes(notes: tuple[FieldNote, ...]) -> tuple[list[FieldNote], list[FieldNote]]:

@@ -154,14 +154,31 @@ WHERE position <= %(values)s
 ORDER BY total DESC, key, position
 
 -- name: read_users
-SELECT NULL::date, count(DISTINCT u.user_key)
-FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
+-- In all as the pattern counts them. By day: rows of one group are one user each; of several, one user may have more.
+SELECT NULL::date, p.users
+FROM error_patterns p
+WHERE p.project_id = ANY (ARRAY(SELECT id FROM projects)) AND p.id = %(id)s
 UNION ALL
-(SELECT u.day, count(DISTINCT u.user_key)
-FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
-GROUP BY u.day ORDER BY u.day)
+SELECT d.day, d.count
+FROM (SELECT count(*) = 1 AS is_one FROM pattern_groups g
+    WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s) k
+CROSS JOIN LATERAL (
+    SELECT u.day, count(*) AS count
+    FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
+    WHERE k.is_one AND g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
+        AND u.day >= %(since)s::date
+    GROUP BY u.day
+    UNION ALL
+    SELECT e.day, count(*)
+    FROM (
+        SELECT DISTINCT u.day, u.user_key
+        FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
+        WHERE NOT k.is_one AND g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
+            AND u.day >= %(since)s::date
+    ) e
+    GROUP BY e.day
+) d
+ORDER BY 1 NULLS FIRST
 
 -- name: read_values
 -- The releases or environments of a pattern.
