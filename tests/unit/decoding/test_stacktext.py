@@ -243,7 +243,8 @@ JAVA = """\
 public class Shop {
   static int total(int[] c) { return c[3]; }
   static void pay() {
-    try { total(new int[1]); } catch (RuntimeException e) { throw new IllegalStateException("cannot pay", e); }
+    try { total(new int[1]); }
+    catch (RuntimeException e) { throw new IllegalStateException("cannot pay", e); }
   }
   public static void main(String[] a) { pay(); }
 }
