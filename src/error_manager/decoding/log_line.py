@@ -132,6 +132,7 @@ _TRACE_KEYS: Final = (
     "stack_trace", "stacktrace", "exception", "exc_info", "traceback", "stack", "error.stack_trace",
     "error.stack", "err.stack", "errorVerbose",
 )  # fmt: skip
+_NUMBER_LEVEL: Final = re.compile(r'"(?:level|severity|lvl|log\.level)" ?: ?(?P<digits>[0-9]{1,3})(?![0-9.])')
 _LOGFMT: Final = re.compile(r'(?:^|\s)([\w.@-]{1,60})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
 _LOGFMT_START: Final = re.compile(r"[\w.@-]{1,60}=")
 
@@ -228,8 +229,8 @@ def _from_members(value: Mapping[str, object], line: str, form: str) -> LogLine 
     level, time = _first(value, _LEVEL_KEYS), _first(value, _TIME_KEYS)
     digits = None
     severity = _SEVERITIES.get(level.lower())
-    if level.isdecimal() and len(level) <= 3 and (at := line.find(f":{level}")) >= 0:
-        digits = (at + 1, at + 1 + len(level))
+    if form == "json" and level.isdecimal() and (match := _NUMBER_LEVEL.search(line)):
+        digits = match.span("digits")
         severity = severity_of_digits(level, form)
     return LogLine(
         message=message,

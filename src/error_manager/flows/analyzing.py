@@ -11,7 +11,8 @@ from error_manager.analysis.found import MAX_PATTERNS, OTHER, FoundPattern, Foun
 from error_manager.analysis.templates import Template, TemplateMiner
 from error_manager.core.types import Severity
 from error_manager.flows.log_error import TraceGroup
-from error_manager.flows.log_scan import Counted, Findings, NewPattern
+from error_manager.flows.log_form import NewPattern
+from error_manager.flows.log_scan import Counted, Findings
 
 _SEVERITIES: Final = tuple(Severity)
 _NO_PATTERN: Final = 0

@@ -6,7 +6,6 @@ digits alone are split once: they are looked up by their text with all digits as
 
 from __future__ import annotations
 
-import re
 from array import array
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,61 +13,18 @@ from typing import Final
 
 from error_manager.analysis.found import SAMPLE_CHARS
 from error_manager.core.types import Severity
-from error_manager.decoding.log_clock import cut_at_minute, minute_of
-from error_manager.decoding.log_line import CARRIERS, LogLine, severity_of_digits, split_line
-from error_manager.decoding.log_trace import is_another, is_head, is_inside, is_piece, is_start
-from error_manager.decoding.log_wrapper import Wrapped, unwrap
+from error_manager.decoding.log_clock import minute_of
+from error_manager.decoding.log_line import split_line
+from error_manager.decoding.log_trace import is_another, is_head, is_inside, is_start
+from error_manager.decoding.log_wrapper import unwrap
 from error_manager.flows.log_error import TraceGroup, group_trace
+from error_manager.flows.log_form import BARE, HEADED, PIECE, ZERO_TEXT, Form, FormBook, NewPattern
 
 _ZERO: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
-_ZERO_TEXT: Final = dict.fromkeys(range(49, 58), "0")
-_HEX: Final = re.compile(
-    r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b|\b(?=[a-f]{0,40}0)[0-9a-f]{12,}\b"
-)
-_ANY_HEX: Final = "0" * 12
-_LONG_NUMBER: Final = re.compile(r"(?<!0)0{3,7}(?!0)")
-_MAX_FORM_CHARS: Final = 16_000_000
-"""Characters of line forms that are remembered; with what is known of them about twice as many bytes."""
-_MAX_MESSAGE_CHARS: Final = 16_000_000
 _MAX_MINUTES: Final = 200_000
 _MAX_LINE_CHARS: Final = 16_384
 _MAX_PIECES: Final = 2_000
 _MAX_TRACE_CHARS: Final = 262_144
-_STATUS_CLASSES: Final = {
-    "1": "informational", "2": "success", "3": "redirect", "4": "client error", "5": "server error",
-}  # fmt: skip
-_PIECE, _BARE, _HEADED = range(3)
-
-
-@dataclass(slots=True, eq=False)
-class _Form:
-    """What is known of all lines of one form. Places are in the line; ``minute_end`` 0: it has no time."""
-
-    kind: int
-    number: int = 0
-    rank: int = -1
-    time_at: int = 0
-    minute_end: int = 0
-    tail_at: int = 0
-    time_end: int = 0
-    stream: str = ""
-    content_at: int = 0
-    digits: tuple[int, int] | None = None
-    digits_text: str = ""
-    format: str = ""
-    request: str = ""
-    is_carried: bool = False
-    by_digits: dict[str, _Form] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPattern:
-    """A number that counts refer to from now on: a message, or the group of a trace."""
-
-    number: int
-    message: str = ""
-    where: str = ""
-    group: TraceGroup | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +58,7 @@ class _Record:
     """A record whose lines may be a trace: its first line (-1: none) and those below it."""
 
     place: int
-    form: _Form
+    form: Form
     pieces: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -122,40 +78,22 @@ class LogScanner:
         self._samples = samples
         self._keeps_numbers = keeps_numbers
         self._minutes: dict[str, int | None] = {}
-        self._forget()
-
-    def _forget_forms(self) -> None:
-        self._forms: dict[str, _Form] = {}
-        self._squeezed: dict[str, tuple[_Form, str]] = {}
-        self._form_chars = 0
-
-    def _forget(self) -> None:
-        """Forget everything: numbers begin anew."""
-        self._forget_forms()
-        self._messages: dict[str, int] = {}
-        self._groups: dict[str, int] = {}
+        self._book = FormBook()
         self._traces: dict[str, TraceGroup | None] = {}
-        self._message_chars = 0
-        self._next = 1
-        self._is_reset = True
 
     def scan(self, block: bytes) -> Findings:
         """Return what a block of whole records holds."""
-        if self._message_chars > _MAX_MESSAGE_CHARS:
-            self._forget()
-        elif self._form_chars > _MAX_FORM_CHARS:
-            self._forget_forms()
+        is_reset = self._book.trim()
+        self._traces = {} if is_reset else self._traces
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         self._lines = block.decode("utf-8", "replace").split("\n")
         zeroed = block.translate(_ZERO).decode("utf-8", "replace").split("\n")
         self._numbers = array("I", bytes(4 * len(self._lines)))
         self._found: dict[int, Counted] = {}
-        self._newest: dict[int, tuple[int, _Form]] = {}
-        self._new: list[NewPattern] = []
-        self._heads: dict[str, tuple[int, _Form]] = {}
+        self._newest: dict[int, tuple[int, Form]] = {}
+        self._heads: dict[str, tuple[int, Form]] = {}
         self._records: dict[str, _Record] = {}
-        is_reset, self._is_reset = self._is_reset, False
         self._read(zeroed)
         for record in self._records.values():
             self._close(record)
@@ -163,22 +101,22 @@ class LogScanner:
             self._found[number].last = self._lines[place][form.time_at : form.time_end]
         return Findings(
             is_reset=is_reset,
-            new=self._new,
+            new=self._book.take_new(),
             counted=self._found,
             numbers=self._numbers if self._keeps_numbers else None,
             lines=len(self._lines) - (1 if not self._lines[-1] else 0),
         )
 
     def _read(self, zeroed: list[str]) -> None:
-        known, records = self._forms.get, self._records
+        known, records = self._book.forms.get, self._records
         for place, form_text in enumerate(zeroed):
             form = known(form_text)
             if form is None:
                 if not form_text or form_text.isspace():
                     self._blank(place)
                     continue
-                form = self._learn(place, form_text)
-            if form.kind != _HEADED:
+                form = self._book.learn(self._lines[place], form_text)
+            if form.kind != HEADED:
                 self._take_other(place, form)
                 continue
             if records and form.stream in records:
@@ -187,12 +125,12 @@ class LogScanner:
 
     # --- one line --------------------------------------------------------------------------------
 
-    def _take(self, place: int, form: _Form) -> None:
+    def _take(self, place: int, form: Form) -> None:
         """Count a line as a record of its own."""
         if form.digits is not None:
             digits = self._lines[place][form.digits[0] : form.digits[1]]
             if digits != form.digits_text:
-                form = self._by_digits(form, digits)
+                form = self._book.with_digits(form, digits)
         number = form.number
         counted = self._found.get(number)
         if counted is None:
@@ -210,11 +148,11 @@ class LogScanner:
         self._heads[form.stream] = head
         self._numbers[place] = number
 
-    def _take_other(self, place: int, form: _Form) -> None:
+    def _take_other(self, place: int, form: Form) -> None:
         """Take a line without a header of its own."""
         record = self._records.get(form.stream)
         text = self._content(place, form)
-        if form.kind != _PIECE and not self._continues(form.stream, record, text):
+        if form.kind != PIECE and not self._continues(form.stream, record, text):
             if record is not None:
                 self._close(self._records.pop(form.stream))
             self._take(place, form)
@@ -239,7 +177,7 @@ class LogScanner:
             return False
         place, form = head
         if is_head(text):
-            return form.kind == _HEADED and not form.is_carried and _is_bad(form)
+            return form.kind == HEADED and not form.is_carried and _is_bad(form)
         return "panicked at " in self._lines[place]
 
     def _blank(self, place: int) -> None:
@@ -249,13 +187,13 @@ class LogScanner:
                 record.texts.append("")
                 record.pieces.append(place)
 
-    def _content(self, place: int, form: _Form) -> str:
+    def _content(self, place: int, form: Form) -> str:
         line = self._lines[place]
         if form.content_at >= 0:
             return line[form.content_at :]
         return unwrap(line).content
 
-    def _minute(self, place: int, form: _Form) -> int | None:
+    def _minute(self, place: int, form: Form) -> int | None:
         line = self._lines[place]
         text = line[form.time_at : form.minute_end]
         if form.tail_at < form.time_end:
@@ -269,99 +207,6 @@ class LogScanner:
             minute = minute_of(clock, tail, now=self._now)
             self._minutes[text] = minute
             return minute
-
-    def _by_digits(self, form: _Form, digits: str) -> _Form:
-        """Return the form of the same lines with other digits where these decide the severity."""
-        known = form.by_digits.get(digits)
-        if known is None:
-            severity = severity_of_digits(digits, form.format)
-            number = form.number
-            if form.format == "access":
-                number = self._number_of_message(form.request, "", suffix=_status_class(digits))
-            known = _Form(
-                kind=form.kind,
-                number=number,
-                rank=severity.rank if severity is not None else -1,
-                time_at=form.time_at,
-                minute_end=form.minute_end,
-                tail_at=form.tail_at,
-                time_end=form.time_end,
-                stream=form.stream,
-                content_at=form.content_at,
-                is_carried=form.is_carried,
-            )
-            form.by_digits[digits] = known
-        return known
-
-    # --- a new form ------------------------------------------------------------------------------
-
-    def _learn(self, place: int, form_text: str) -> _Form:
-        """Return the form of a line that has not been seen like this."""
-        squeezed = _LONG_NUMBER.sub("000", _HEX.sub(_ANY_HEX, form_text[:_MAX_LINE_CHARS]))
-        known = self._squeezed.get(squeezed)
-        if known is not None and form_text.startswith(known[1]):
-            form = known[0]
-        else:
-            form = self._split(self._lines[place][:_MAX_LINE_CHARS])
-            end = max(form.time_end, form.content_at, form.digits[1] if form.digits else 0)
-            self._squeezed[squeezed] = form, form_text[:end]
-            self._form_chars += len(squeezed)
-        if len(form_text) <= _MAX_LINE_CHARS:
-            self._forms[form_text] = form
-            self._form_chars += len(form_text)
-        return form
-
-    def _split(self, line: str) -> _Form:
-        """Return what is to be known of lines like this: wrapper, header, message."""
-        wrapped = unwrap(line)
-        parts = split_line(wrapped.content)
-        text, lead = wrapped.content, 0
-        if parts.format in CARRIERS:
-            lead = _message_at(wrapped.content, parts.message)
-            text = text[lead:]
-        form = _Form(
-            kind=_HEADED if parts.format else _BARE,
-            rank=parts.severity.rank if parts.severity is not None else -1,
-            stream=parts.source if parts.format in CARRIERS else wrapped.stream,
-            content_at=wrapped.content_at + lead if wrapped.content_at >= 0 else -1,
-            format=parts.format,
-            is_carried=wrapped.content_at != 0 or parts.format in CARRIERS,
-        )
-        _set_places(form, wrapped, parts, line)
-        if (not parts.format or parts.format in CARRIERS) and (is_piece(text) or is_start(text)):
-            form.kind = _PIECE
-        elif parts.trace and (group := group_trace(parts.trace, parts.message)) is not None:
-            form.number = self._number_of_group(group)
-        elif parts.format == "access":
-            form.request = parts.message[: parts.message.rfind(" ")]
-            form.number = self._number_of_message(form.request, "", suffix=_status_class(form.digits_text))
-        else:
-            form.number = self._number_of_message(parts.message, parts.source)
-            if parts.format in CARRIERS or (parts.format == "level" and is_head(text)):
-                form.kind = _BARE  # may go on with a trace all the same
-        return form
-
-    def _number_of_message(self, message: str, source: str, *, suffix: str = "") -> int:
-        key = (
-            _LONG_NUMBER.sub("000", _HEX.sub("0000000000000", message[:4_000].translate(_ZERO_TEXT))) + suffix
-        )
-        number = self._messages.get(key)
-        if number is None:
-            number = self._next
-            self._next += 1
-            self._messages[key] = number
-            self._message_chars += len(key) + 100
-            self._new.append(NewPattern(number=number, message=message + suffix, where=source))
-        return number
-
-    def _number_of_group(self, group: TraceGroup) -> int:
-        number = self._groups.get(group.id)
-        if number is None:
-            number = self._next
-            self._next += 1
-            self._groups[group.id] = number
-            self._new.append(NewPattern(number=number, where=group.where, group=group))
-        return number
 
     # --- the end of a record ---------------------------------------------------------------------
 
@@ -384,7 +229,7 @@ class LogScanner:
                 self._count_alone(place)
 
     def _count_trace(self, record: _Record, group: TraceGroup, text: str, *, takes_head: bool) -> None:
-        number = self._number_of_group(group)
+        number = self._book.number_of_group(group)
         form = record.form
         place = record.place if record.place >= 0 else record.pieces[0]
         minute = self._minute(place, form) if form.minute_end else None
@@ -415,22 +260,22 @@ class LogScanner:
 
     def _message(self, record: _Record) -> str:
         line = self._lines[record.place]
-        if record.form.kind == _BARE or record.form.is_carried:
+        if record.form.kind == BARE or record.form.is_carried:
             return self._content(record.place, record.form)
         return split_line(unwrap(line).content).message
 
     def _group(self, text: str, message: str) -> TraceGroup | None:
-        key = text.translate(_ZERO_TEXT)
+        key = text.translate(ZERO_TEXT)
         if key in self._traces:
             return self._traces[key]
         group = group_trace(text, message)
         self._traces[key] = group
-        self._message_chars += len(key) + 400
+        self._book.count_chars(len(key) + 400)
         return group
 
     def _count_alone(self, place: int) -> None:
         message = self._lines[place].strip()
-        number = self._number_of_message(message, "")
+        number = self._book.number_of_message(message, "")
         self._numbers[place] = number
         counted = self._found.setdefault(number, Counted())
         counted.count += 1
@@ -446,41 +291,12 @@ class LogScanner:
             samples[place] = "\n".join([line, *record.texts])[:SAMPLE_CHARS]
 
 
-def _is_bad(form: _Form) -> bool:
+def _is_bad(form: Form) -> bool:
     return form.rank < 0 or form.rank >= Severity.WARNING.rank
 
 
-def _takes_head(form: _Form, head: str, first: str) -> bool:
+def _takes_head(form: Form, head: str, first: str) -> bool:
     """Return whether the line above a trace is part of that error, and not just before it."""
-    if form.kind == _BARE and form.rank < 0:
+    if form.kind == BARE and form.rank < 0:
         return is_head(head) or not (form.is_carried or is_start(first))
     return _is_bad(form)
-
-
-def _message_at(content: str, message: str) -> int:
-    """Return where the message of a carried line begins, with the indentation that splitting took off."""
-    place = content.rfind(message)
-    while place > 1 and content[place - 1] in " \t" and content[place - 2] in " \t":
-        place -= 1
-    return place
-
-
-def _status_class(digits: str) -> str:
-    """Return what is appended to a request: what failed is a pattern of its own."""
-    return f" {_STATUS_CLASSES.get(digits[:1], 'unknown status')}"
-
-
-def _set_places(form: _Form, wrapped: Wrapped, parts: LogLine, line: str) -> None:
-    """Set where time and deciding digits are; text that a runtime escaped has no place in the line."""
-    time, start = wrapped.time, wrapped.time_at
-    if parts.time and parts.time_at >= 0 and wrapped.content_at >= 0:
-        time, start = parts.time, parts.time_at + wrapped.content_at
-    if time and start >= 0:
-        minute, tail = cut_at_minute(time)
-        form.time_at = start
-        form.minute_end = start + minute
-        form.tail_at = start + tail
-        form.time_end = start + len(time)
-    if parts.digits is not None and wrapped.content_at >= 0:
-        form.digits = (parts.digits[0] + wrapped.content_at, parts.digits[1] + wrapped.content_at)
-        form.digits_text = line[form.digits[0] : form.digits[1]]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from error_manager.analysis.found import MAX_PATTERNS
+from error_manager.analysis.templates import TemplateMiner
 from error_manager.core.types import Severity
 from error_manager.flows import analyzing
 from error_manager.flows.analyzing import LogAnalysis
@@ -131,6 +132,28 @@ def test_failed_requests_are_patterns_of_their_own():
     }
 
 
+def test_numbers_of_levels_are_told_from_other_numbers():
+    """Pino's level decides the severity line by line, whatever other numbers begin with the same digits."""
+    line = '{{"time":30{0}001,"pid":50,"level":{1},"msg":"order {0}"}}\n'
+    text = "".join(line.format(n, level) for n, level in ((1, 30), (2, 50), (3, 30)))
+    found = analysis(text)
+    assert [(each.count, each.severity) for each in found.patterns.ranked()] == [(3, Severity.ERROR)]
+    assert [each.severity for each in analysis(line.format(1, 30)).patterns.ranked()] == [Severity.INFO]
+
+
+def test_looking_up_by_form_changes_no_template():
+    """Digits that are part of a name are kept apart as the miner alone would; free numbers are not."""
+    messages = [
+        f"IRQ{n % 3} used by node {n} in {n * 7}ms for storage{n % 5}x id 4b63e0efb62ac{n:03}"
+        for n in range(60)
+    ]
+    messages += [f"took {n} of {n * 1234} at 10.0.0.{n}" for n in range(40)]
+    miner = TemplateMiner()
+    templates = [miner.add(message) for message in messages]
+    found = [text for _, _, text in analysis("".join(f"{message}\n" for message in messages)).rows()]
+    assert found == [template.text for template in templates]
+
+
 def test_times_are_first_and_last_of_all_blocks():
     """Times are kept as written, by time and not by place in the input."""
     early, late = "2026-11-23 09:00:00 INFO a 1\n", "2026-11-23 11:00:00 INFO a 2\n"
@@ -163,7 +186,7 @@ def test_what_is_forgotten_is_learned_again(monkeypatch):
     """With no room for forms and messages the same is found."""
     lines = [f"2026-11-23 10:00:00 INFO order {n} of user{n}x is late\n" for n in range(50)]
     expected = counts(*lines)
-    monkeypatch.setattr("error_manager.flows.log_scan._MAX_MESSAGE_CHARS", 0)
+    monkeypatch.setattr("error_manager.flows.log_form._MAX_MESSAGE_CHARS", 0)
     assert counts(*lines) == expected
 
 
