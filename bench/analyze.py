@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -27,9 +28,14 @@ def _memory(process: psutil.Process) -> int:
     return total
 
 
-def measure(command: list[str]) -> tuple[float, int, str]:
-    """Return seconds, peak memory in bytes and the output of a command."""
-    started = time.perf_counter()
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(command: list[str]) -> tuple[float, float, int, str]:
+    """Return seconds, seconds of processors, peak memory in bytes and the output of a command."""
+    started, before = time.perf_counter(), _processor_s()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         watched = psutil.Process(process.pid)
         texts: list[str] = []
@@ -47,7 +53,7 @@ def measure(command: list[str]) -> tuple[float, int, str]:
         reader.join()
     if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}")
-    return time.perf_counter() - started, peak, texts[0]
+    return time.perf_counter() - started, _processor_s() - before, peak, texts[0]
 
 
 def main(words: list[str]) -> int:
@@ -57,11 +63,15 @@ def main(words: list[str]) -> int:
         write(path, int(size * 1e9))
         program = [sys.executable, "-m", "error_manager", "analyze", str(path)]
         for extra in ([], ["--report", folder, "--assignments", f"{folder}/rows.csv"]):
-            spent_s, peak, text = measure([*program, *extra])
+            spent_s, processor_s, peak, text = measure([*program, *extra])
             found = re.search(r"([0-9,]+) lines", text)
             lines = int(found[1].replace(",", "")) if found else 0
             named = " ".join(word for word in extra if word.startswith("--")) or "table only"
-            print(f"{named}: {lines:,} lines, {lines / spent_s:,.0f} lines/s, peak {peak / 2**20:,.0f} MiB")
+            print(
+                f"{named}: {lines:,} lines, {lines / spent_s:,.0f} lines/s, {processor_s / lines * 1e6:.1f} "
+                f"us of a processor per line, peak {peak / 2**20:,.0f} MiB",
+                flush=True,
+            )
     return 0
 
 

@@ -7,6 +7,7 @@ zstd what unpacks them (the extra ``server``).
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -34,7 +35,7 @@ from error_manager.reporting.analyze import Analysis, to_csv, to_json
 from error_manager.reporting.analyze_page import to_html
 from error_manager.reporting.analyze_rows import assignment_lines, group_lines
 from error_manager.reporting.analyze_table import render_new, render_table
-from error_manager.storage.log_files import LogFiles, OpenZstd, find_files
+from error_manager.storage.log_files import LogFiles, OpenZstd, find_files, find_growing
 from error_manager.storage.log_follow import FollowedFile
 
 _TOP: Final = 40
@@ -82,6 +83,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read everything once, or until Ctrl-C, print the table and write what was asked for."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has blocks and ellipses
+        sys.stdout.reconfigure(errors="replace")
     if args.follow:
         return _follow(args)
     paths = find_files(args.paths)
@@ -123,7 +126,7 @@ def _zstd_opener(paths: list[Path | None]) -> OpenZstd | None:
     """
     if not any(path is not None and path.suffix == ".zst" for path in paths):
         return None
-    opener: OpenZstd = _load(_ZSTD).open_zstd
+    opener: OpenZstd = _load(_ZSTD).ZstdFile
     return opener
 
 
@@ -219,9 +222,9 @@ def _follow(args: argparse.Namespace) -> int:
     Raises:
         ConfigurationError: what cannot be followed was named too.
     """
-    if "-" in args.paths or args.assignments is not None or args.input == "events":
-        raise ConfigurationError(["--follow takes files of log lines, and no --assignments"])
-    files = [FollowedFile(Path(name)) for name in args.paths]
+    if args.assignments is not None or args.input == "events":
+        raise ConfigurationError(["--follow takes log lines, and no --assignments"])
+    files = [FollowedFile(path) for path in find_growing(args.paths)]
     follower = LogFollower(now=datetime.now(UTC), samples=max(1, args.samples))
     is_terminal = sys.stdout.isatty()
     shown = 0.0

@@ -179,10 +179,10 @@ class FormBook:
         elif parts.format == "access":
             form.request = parts.message[: parts.message.rfind(" ")]
             form.number = self.number_of_message(form.request, "", suffix=_status_class(form.digits_text))
-            form.is_exact = _has_names(form.request)
+            form.is_exact = has_names(form.request)
         else:
             form.number = self.number_of_message(parts.message, parts.source)
-            form.is_exact = _has_names(parts.message)
+            form.is_exact = has_names(parts.message)
             if parts.format in CARRIERS or (parts.format == "level" and is_head(text)):
                 form.kind = BARE  # may go on with a trace all the same
         return form
@@ -219,7 +219,8 @@ def message_key(message: str) -> str:
     return _LONG_NUMBER.sub("000", text.translate(ZERO_TEXT))
 
 
-def _has_names(message: str) -> bool:
+def has_names(message: str) -> bool:
+    """Return whether digits of a message may be part of names."""
     return _MIXED.search(_HEX.sub(_ANY_HEX, message[:_MAX_KEY_CHARS])) is not None
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import gzip
-import io
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -17,10 +18,9 @@ BLOCK_BYTES: Final = 2 * 1024 * 1024
 _MAX_CARRY_BYTES: Final = 16 * 1024 * 1024
 """A record longer than this is cut: memory stays bounded whatever a file holds."""
 _ENDINGS: Final = (".log", ".txt", ".out", ".err", ".jsonl", ".ndjson", ".json", ".gz", ".zst")
+_PACKED: Final = frozenset({".gz", ".zst"})
 _ROTATED: Final = re.compile(r"\.(?:log|out|err|txt)[.-][0-9]{1,8}$")
 
-OpenZstd = Callable[[BinaryIO], BinaryIO]
-"""Opens what is packed with zstd; None where the extra is missing."""
 Cut = Callable[[bytes], int]
 """Returns where a block can be cut (``decoding.log_block.cut_at_record``)."""
 
@@ -30,6 +30,10 @@ class Reader(Protocol):
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most ``size`` bytes, none at the end."""
+
+
+OpenZstd = Callable[[BinaryIO], Reader]
+"""Opens what is packed with zstd."""
 
 
 def find_files(names: Sequence[str]) -> list[Path | None]:
@@ -64,6 +68,25 @@ def _is_log(path: Path) -> bool:
     return path.suffix in _ENDINGS or _ROTATED.search(path.name) is not None
 
 
+def find_growing(names: Sequence[str]) -> list[Path]:
+    """Return the files to follow; a name that is not there yet is waited for.
+
+    Raises:
+        ConfigurationError: names what does not grow: standard input and packed files.
+    """
+    files: list[Path] = []
+    problems: list[str] = []
+    for name in names:
+        is_there = name != "-" and (Path(name).is_dir() or glob.has_magic(name))
+        found = [path for path in find_files([name]) if path is not None] if is_there else [Path(name)]
+        files += [path for path in found if not is_there or path.suffix not in _PACKED]
+        if name == "-" or (not is_there and Path(name).suffix in _PACKED):
+            problems.append(f"{name}: cannot be followed")
+    if problems:
+        raise ConfigurationError(problems)
+    return files
+
+
 class LogFiles:
     """The files of one run, read one after the other; ``done_bytes`` counts what was read from disk."""
 
@@ -81,32 +104,36 @@ class LogFiles:
         return self._before + (self._raw.tell() if self._raw is not None and not self._raw.closed else 0)
 
     def first_line(self) -> str:
-        """Return the first line that is not empty of the first file; "" for standard input."""
+        """Return the first line that is not empty of the first file; "" for standard input.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is packed and damaged; names it.
+        """
         first = self._paths[0] if self._paths else None
         if first is None:
             return ""
-        with first.open("rb") as raw, io.BufferedReader(_Adapter(self._unpacked(raw, first))) as lines:
-            for line in lines:
-                if line.strip():
-                    return line.decode("utf-8", "replace").strip()
-        return ""
+        with _opened(first) as raw:
+            source = self._unpacked(raw, first)
+            text = b""
+            while (
+                b"\n" not in text.lstrip() and len(text) < _MAX_CARRY_BYTES and (piece := source.read(65_536))
+            ):
+                text += piece
+        return text.lstrip().partition(b"\n")[0].decode("utf-8", "replace").strip()
 
     def blocks(self, cut: Cut) -> Iterator[bytes]:
         """Yield blocks of about ``BLOCK_BYTES`` that begin and end with a record.
 
         Raises:
-            ConfigurationError: a packed file is damaged; names it.
+            ConfigurationError: a file cannot be read, or is packed and damaged; names it.
         """
         for path in self._paths:
             if path is None:
                 yield from _blocks(sys.stdin.buffer, cut)
                 continue
-            with path.open("rb") as raw:
+            with _opened(path) as raw:
                 self._raw = raw
-                try:
-                    yield from _blocks(self._unpacked(raw, path), cut)
-                except (EOFError, OSError, ValueError) as error:
-                    raise ConfigurationError([f"{path}: cannot be read: {error}"]) from error
+                yield from _blocks(self._unpacked(raw, path), cut)
             self._raw = None
             self._before += path.stat().st_size
 
@@ -118,19 +145,14 @@ class LogFiles:
         return raw
 
 
-class _Adapter(io.RawIOBase):
-    """Makes a raw stream of any reader, so that lines can be read from it."""
-
-    def __init__(self, source: Reader) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # the stub's Buffer needs 3.12
-        data = self._source.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; what goes wrong inside is an error that names it."""
+    try:
+        with path.open("rb") as raw:
+            yield raw
+    except (EOFError, OSError, zlib.error) as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error}"]) from error
 
 
 def _blocks(source: Reader, cut: Cut) -> Iterator[bytes]:

@@ -7,6 +7,19 @@ from typing import BinaryIO
 import zstandard
 
 
-def open_zstd(raw: BinaryIO) -> BinaryIO:
-    """Return what reads the text of a packed file, all its frames."""
-    return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+class ZstdFile:
+    """Reads the text of a packed file, all its frames."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most ``size`` bytes, none at the end.
+
+        Raises:
+            OSError: the file is damaged.
+        """
+        try:
+            return self._reader.read(size)
+        except zstandard.ZstdError as error:
+            raise OSError(str(error)) from error

@@ -157,9 +157,12 @@ def test_following_ends_with_the_table(tmp_path):
 
 
 def test_what_cannot_be_followed_is_refused(tmp_path, capsys):
-    """Standard input and assignments do not go with --follow."""
-    assert main(["analyze", "--follow", "-"]) == 2
-    assert "--follow takes files" in capsys.readouterr().err
+    """Standard input, packed files and assignments do not go with --follow."""
+    assert main(["analyze", "--follow", "-", "a.gz"]) == 2
+    told = capsys.readouterr().err
+    assert ("-: cannot be followed" in told, "a.gz: cannot be followed" in told) == (True, True)
+    assert main(["analyze", "--follow", str(tmp_path), "--assignments", str(tmp_path / "a.csv")]) == 2
+    assert "no --assignments" in capsys.readouterr().err
 
 
 def test_missing_extra_for_zstd_is_named(tmp_path):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from error_manager.core.errors import ConfigurationError
 from error_manager.decoding.log_block import cut_at_record
 from error_manager.storage import log_files
-from error_manager.storage.log_files import LogFiles, find_files
+from error_manager.storage.log_files import LogFiles, find_files, find_growing
 from error_manager.storage.log_follow import FollowedFile
-from error_manager.storage.zstd_file import open_zstd
+from error_manager.storage.zstd_file import ZstdFile
 
 TEXT = b"".join(b"2026-11-23 10:00:00 ERROR order %d failed\n\tat a.b(C.java:1)\n" % n for n in range(400))
 
@@ -41,7 +41,7 @@ def test_packed_files_are_read(tmp_path, monkeypatch, ending):
     path = tmp_path / f"a.log{ending}"
     path.write_bytes(pack(TEXT) + pack(TEXT))
     monkeypatch.setattr(log_files, "BLOCK_BYTES", 1_000)
-    files = LogFiles([path], open_zstd=open_zstd)
+    files = LogFiles([path], open_zstd=ZstdFile)
     blocks = list(files.blocks(cut_at_record))
     assert b"".join(blocks) == TEXT + TEXT
     assert all(block.startswith(b"2026") for block in blocks)
@@ -49,12 +49,28 @@ def test_packed_files_are_read(tmp_path, monkeypatch, ending):
     assert files.first_line() == "2026-11-23 10:00:00 ERROR order 0 failed"
 
 
-def test_damaged_files_are_named(tmp_path):
-    """A packed file that ends too early is an error that names it."""
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(TEXT)[:-20])
-    with pytest.raises(ConfigurationError, match=r"a\.gz: cannot be read"):
-        list(LogFiles([path], open_zstd=None).blocks(cut_at_record))
+def test_what_grows(tmp_path):
+    """A name that is not there yet is waited for; of a folder the files that are not packed are followed."""
+    for name in ("a.log", "b.log.gz"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_growing([str(tmp_path / "later.log")]) == [tmp_path / "later.log"]
+    assert find_growing([str(tmp_path)]) == find_growing([str(tmp_path / "*.log")]) == [tmp_path / "a.log"]
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_damaged_files_are_named(tmp_path, ending):
+    """A packed file that is cut or no packed file at all is an error that names it."""
+    path = tmp_path / f"a{ending}"
+    for body in (
+        b"no packed file",
+        gzip.compress(TEXT)[:-20] if ending == ".gz" else b"\x28\xb5\x2f\xfd" + TEXT,
+    ):
+        path.write_bytes(body)
+        with pytest.raises(ConfigurationError, match=rf"a\{ending}: cannot be read"):
+            list(LogFiles([path], open_zstd=ZstdFile).blocks(cut_at_record))
+    path.write_bytes(b"no packed file")
+    with pytest.raises(ConfigurationError, match=rf"a\{ending}: cannot be read"):
+        LogFiles([path], open_zstd=ZstdFile).first_line()
 
 
 def test_standard_input(monkeypatch):
