@@ -13,13 +13,13 @@ from error_manager.decoding.log_wrapper import Wrapped, unwrap
 from error_manager.flows.log_error import TraceGroup, group_trace
 
 ZERO_TEXT: Final = dict.fromkeys(range(49, 58), "0")
-_HEX: Final = re.compile(
-    r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
-    r"|\b(?=[a-f]{0,40}[0-9])[0-9a-f]{8,}\b"
+_HEX: Final = re.compile(  # a set of characters first, not a boundary: a fifth less time
+    r"[0-9a-fA-F](?<!\w.)(?:[0-9a-fA-F]{7}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|(?<=[0-9a-f])(?:(?<=[0-9])|(?=[a-f]{0,40}[0-9]))[0-9a-f]{7,})\b"
 )
+_ANY_HEX: Final = "0" * 12
 _MIXED: Final = re.compile(r"[A-Za-z][0-9]|[0-9][A-Za-z]")
 """Digits in a word may be a name (IRQ0, 10ms): only free numbers and hexadecimal ids are surely values."""
-_ANY_HEX: Final = "0" * 12
 _LONG_NUMBER: Final = re.compile(r"(?<!0)0{3,7}(?!0)")
 _MAX_FORM_CHARS: Final = 16_000_000
 """Characters of line forms that are remembered; with what is known of them about twice as many bytes."""
@@ -116,7 +116,7 @@ class FormBook:
             severity = severity_of_digits(digits, form.format)
             number = form.number
             if form.format == "access":
-                number = self.number_of_message(form.request, "", suffix=_status_class(digits))
+                number, _ = self._number_of_request(form.request, digits)
             known = Form(
                 kind=form.kind,
                 number=number,
@@ -178,25 +178,32 @@ class FormBook:
             form.number = self.number_of_group(group)
         elif parts.format == "access":
             form.request = parts.message[: parts.message.rfind(" ")]
-            form.number = self.number_of_message(form.request, "", suffix=_status_class(form.digits_text))
-            form.is_exact = has_names(form.request)
+            form.number, form.is_exact = self._number_of_request(form.request, form.digits_text)
         else:
-            form.number = self.number_of_message(parts.message, parts.source)
-            form.is_exact = has_names(parts.message)
+            key, form.is_exact = message_key(parts.message)
+            form.number = self._number(key, parts.message, parts.source)
             if parts.format in CARRIERS or (parts.format == "level" and is_head(text)):
                 form.kind = BARE  # may go on with a trace all the same
         return form
 
-    def number_of_message(self, message: str, source: str, *, suffix: str = "") -> int:
-        """Return the number of messages like this; ``suffix`` is appended and keeps its digits."""
-        key = message_key(message) + suffix
+    def _number_of_request(self, request: str, status: str) -> tuple[int, bool]:
+        """Return the number of a request of an access log; what failed is a pattern of its own."""
+        named = _STATUS_CLASSES.get(status[:1], "unknown status")
+        key, is_exact = message_key(request)
+        return self._number(f"{key} {named}", f"{request} {named}", ""), is_exact
+
+    def number_of_message(self, message: str) -> int:
+        """Return the number of messages like this."""
+        return self._number(message_key(message)[0], message, "")
+
+    def _number(self, key: str, message: str, source: str) -> int:
         number = self._messages.get(key)
         if number is None:
             number = self._next
             self._next += 1
             self._messages[key] = number
             self._message_chars += len(key) + 100
-            self._new.append(NewPattern(number=number, message=message + suffix, where=source))
+            self._new.append(NewPattern(number=number, message=message, where=source))
         return number
 
     def number_of_group(self, group: TraceGroup) -> int:
@@ -210,18 +217,16 @@ class FormBook:
         return number
 
 
-def message_key(message: str) -> str:
-    """Return what messages have in common that differ in free numbers and hexadecimal ids alone."""
+def message_key(message: str) -> tuple[str, bool]:
+    """Return what messages have in common that differ in free numbers and hexadecimal ids alone.
+
+    Also returns whether other digits are left in it, which may be names.
+    """
     text = _HEX.sub(_ANY_HEX, message[:_MAX_KEY_CHARS])
-    if _MIXED.search(text):
-        words = (word if _MIXED.search(word) else word.translate(ZERO_TEXT) for word in text.split(" "))
-        return _LONG_NUMBER.sub("000", " ".join(words))
-    return _LONG_NUMBER.sub("000", text.translate(ZERO_TEXT))
-
-
-def has_names(message: str) -> bool:
-    """Return whether digits of a message may be part of names."""
-    return _MIXED.search(_HEX.sub(_ANY_HEX, message[:_MAX_KEY_CHARS])) is not None
+    if _MIXED.search(text) is None:
+        return _LONG_NUMBER.sub("000", text.translate(ZERO_TEXT)), False
+    words = (word if _MIXED.search(word) else word.translate(ZERO_TEXT) for word in text.split(" "))
+    return _LONG_NUMBER.sub("000", " ".join(words)), True
 
 
 def _message_at(content: str, message: str) -> int:
@@ -230,11 +235,6 @@ def _message_at(content: str, message: str) -> int:
     while place > 1 and content[place - 1] in " \t" and content[place - 2] in " \t":
         place -= 1
     return place
-
-
-def _status_class(digits: str) -> str:
-    """Return what is appended to a request: what failed is a pattern of its own."""
-    return f" {_STATUS_CLASSES.get(digits[:1], 'unknown status')}"
 
 
 def _set_places(form: Form, wrapped: Wrapped, parts: LogLine, line: str) -> None:

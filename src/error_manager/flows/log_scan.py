@@ -212,7 +212,7 @@ class LogScanner:
 
     def _close(self, record: _Record) -> None:
         """Count a record with its pieces as one error, when they are a trace."""
-        while not record.texts[-1] and len(record.texts) > 1:
+        while not record.texts[-1] and 1 < len(record.texts) == len(record.pieces):
             record.texts.pop()
             self._numbers[record.pieces.pop()] = 0
         has_head = record.place >= 0
@@ -275,7 +275,7 @@ class LogScanner:
 
     def _count_alone(self, place: int) -> None:
         message = self._lines[place].strip()
-        number = self._book.number_of_message(message, "")
+        number = self._book.number_of_message(message)
         self._numbers[place] = number
         counted = self._found.setdefault(number, Counted())
         counted.count += 1
