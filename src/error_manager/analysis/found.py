@@ -90,6 +90,11 @@ class FoundPatterns:
         return pattern.text if pattern is not None else ""
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the key of each pattern."""
+        return tuple(self._patterns)
+
+    @property
     def overflowed(self) -> int:
         """Return how many lines were counted as ``OTHER``."""
         return self._patterns[OTHER].count if OTHER in self._patterns else 0
@@ -143,6 +148,20 @@ class FoundPatterns:
             pattern.last = times[1] or pattern.last
         return pattern
 
+    def join(self, key: str, home: str, *, text: str) -> None:
+        """Move what was counted under ``key`` to ``home`` (the same key: only the text is new)."""
+        pattern = self._patterns[key]
+        if key != home:
+            del self._patterns[key]
+            known = self._patterns.get(home)
+            if known is None:
+                pattern.id = home
+                self._patterns[home] = pattern
+            else:
+                _absorb(known, pattern, samples=self._samples)
+                pattern = known
+        pattern.text = text
+
     def _add_times(self, pattern: FoundPattern, minutes: Mapping[int, int], times: tuple[str, str]) -> None:
         first, last = min(minutes), max(minutes)
         before = self.range.width
@@ -188,3 +207,26 @@ class FoundPatterns:
         if is_bursty(pattern.series, everything):
             marks.append("burst")
         return tuple(marks)
+
+
+def _absorb(pattern: FoundPattern, other: FoundPattern, *, samples: int) -> None:
+    """Add to a pattern what was counted of another one."""
+    if other.minutes is None:
+        pattern.first, pattern.last = pattern.first or other.first, other.last or pattern.last
+    elif pattern.minutes is None:
+        pattern.first, pattern.last, pattern.minutes = other.first, other.last, other.minutes
+    else:
+        if other.minutes[0] < pattern.minutes[0]:
+            pattern.first = other.first
+        if other.minutes[1] > pattern.minutes[1]:
+            pattern.last = other.last
+        pattern.minutes = (
+            min(pattern.minutes[0], other.minutes[0]),
+            max(pattern.minutes[1], other.minutes[1]),
+        )
+    pattern.count += other.count
+    pattern.samples = list(dict.fromkeys((*pattern.samples, *other.samples)))[:samples]
+    for bucket, count in other.buckets.items():
+        pattern.buckets[bucket] = pattern.buckets.get(bucket, 0) + count
+    severities = [each for each in (pattern.severity, other.severity) if each is not None]
+    pattern.severity = max(severities, key=lambda severity: severity.rank, default=None)

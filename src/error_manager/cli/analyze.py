@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
         analysis = Analysis.of(_events(files, args.assignments), source=", ".join(args.paths), unit="errors")
     else:
         found = _lines(files, args)
+        found.settle()
         if args.assignments is not None:
             _write(args.assignments, assignment_lines(found.rows()))
         analysis = Analysis.of(
@@ -252,6 +253,7 @@ def _follow(args: argparse.Namespace) -> int:
 
 def _followed(follower: LogFollower, args: argparse.Namespace) -> Analysis:
     analysis = follower.analysis
+    analysis.settle()
     return Analysis.of(analysis.patterns, source=", ".join(args.paths), unit="records", lines=analysis.lines)
 
 

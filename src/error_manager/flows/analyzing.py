@@ -108,12 +108,29 @@ class LogAnalysis:
             self._keys.append(key)
         return place
 
+    def settle(self) -> None:
+        """Join patterns whose templates were merged after they were counted; bring all texts up to date."""
+        for key in self.patterns.keys:
+            template = self._template(key)
+            if template is not None:
+                self.patterns.join(key, key_of(template), text=template.text)
+
+    def _template(self, key: str) -> Template | None:
+        """Return the template that answers for a key now, None for what is no template."""
+        return self._miner.get(int(key[1:])) if key.startswith("E") else None
+
     def rows(self) -> Iterator[tuple[int, str, str]]:
         """Yield number, pattern and final template of each line that is not blank."""
-        texts = [self.patterns.text(key) for key in self._keys]
+        self.settle()
+        templates = [self._template(key) for key in self._keys]
+        keys = [
+            key if template is None else key_of(template)
+            for key, template in zip(self._keys, templates, strict=True)
+        ]
+        texts = [self.patterns.text(key) for key in keys]
         for line, place in enumerate(self._rows or (), start=1):
             if place:
-                yield line, self._keys[place], texts[place]
+                yield line, keys[place], texts[place]
 
 
 def key_of(target: Target) -> str:
