@@ -298,6 +298,14 @@ def test_a_pattern_page_tells_who_merged_what_and_what_it_is_like(made_up):
     assert text.count("Split off") == 1
 
 
+def test_a_regression_is_not_offered_to_be_undone(made_up):
+    """What an error did stays; a merge before it can go, a status before it cannot."""
+    listed = made_up["pattern_view"]().changes
+    for changes, is_offered in ((listed, True), (listed[:2], False), (listed[3:], False), (listed[1:], True)):
+        view = made_up["pattern_view"](changes=changes)
+        assert pattern_values(view, "14d", made_up["NOW"])["can_undo"] is is_offered
+
+
 def test_a_pattern_of_one_group_has_nothing_to_split(made_up):
     """No block of groups; an error that its fingerprint put there says so; nothing to undo, no button."""
     view = made_up["pattern_view"](groups=(made_up["group"](is_first=True),), changes=(), nearest=None)
