@@ -17,3 +17,4 @@ ALTER TABLE pattern_history
     DROP CONSTRAINT pattern_history_action_check,
     ADD CONSTRAINT pattern_history_action_check CHECK (action IN ('resolved', 'ignored', 'reopened', 'regressed', 'undone',
         'merged', 'merged_into', 'split', 'split_off'));
+CREATE INDEX pattern_groups_origin ON pattern_groups (project_id, origin_id) WHERE origin_id IS NOT NULL;

@@ -74,15 +74,18 @@ WHERE (g.project_id, g.pattern_id) IN (SELECT * FROM unnest(%(row_projects)s::in
 GROUP BY g.pattern_id, r.bucket
 
 -- name: search_patterns
--- What was merged away is found by its own text, too, and leads on. Words through the index; parts of words in the short texts (thousands of rows, not millions).
+-- What was merged away is found by its own text, too, and leads on; not what an undone split left without a group.
+-- Words through the index; parts of words in the short texts (thousands of rows, not millions).
 SELECT coalesce(p.merged_into, p.id) FROM error_patterns p
 WHERE (%(projects)s::int[] IS NULL OR p.project_id = ANY (%(projects)s))
+    AND (p.merged_into IS NULL OR EXISTS (SELECT FROM pattern_groups g WHERE g.project_id = p.project_id AND g.origin_id = p.id))
     AND to_tsvector('simple', title || ' ' || left(message, 8192) || ' ' || culprit || ' ' || module || ' ' || error_code)
         @@ websearch_to_tsquery('simple', %(query)s)
 UNION
 SELECT coalesce(p.merged_into, p.id) FROM error_patterns p,
     lower(p.title || ' ' || left(p.message, 500) || ' ' || p.culprit || ' ' || p.module || ' ' || p.error_code) AS haystack
 WHERE (%(projects)s::int[] IS NULL OR p.project_id = ANY (%(projects)s))
+    AND (p.merged_into IS NULL OR EXISTS (SELECT FROM pattern_groups g WHERE g.project_id = p.project_id AND g.origin_id = p.id))
     AND (SELECT CASE WHEN %(any_of)s THEN bool_or(strpos(haystack, lower(needle)) > 0)
             ELSE bool_and(strpos(haystack, lower(needle)) > 0) END
         FROM unnest(%(needles)s::text[]) AS needle)
