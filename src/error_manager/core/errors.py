@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from error_manager.core.types import FieldError
+from error_manager.core.version import PACKAGE
 
 
 class ErrorManagerError(Exception):
@@ -66,7 +67,7 @@ class MissingExtraError(ErrorManagerError):
         """Name the command, the package it misses and the pip command that brings the package."""
         super().__init__(
             f"`error-manager {command}` needs {package}, which is not installed. "
-            f"Install it with: pip install 'error-manager[{extra}]'"
+            f"In a checkout `make setup` installs it; beside one: pip install '{PACKAGE}[{extra}]'"
         )
 
 

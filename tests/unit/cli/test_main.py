@@ -65,7 +65,7 @@ def test_missing_extra_names_the_pip_command(install, capsys):
     assert main(["speak"]) == 2
     error = capsys.readouterr().err
     assert "em_absent_package" in error
-    assert "pip install 'error-manager[server]'" in error
+    assert "pip install './error-manager[server]'" in error
     assert "Traceback" not in error
 
 
