@@ -81,6 +81,7 @@ async def shop(cluster, postgres):
             randomness=os.urandom,
             url="http://h:1",
             version="1",
+            login_command="/opt/em/bin/error-manager login --data-dir /srv/em",
         )
         made = await bootstrap(services.admission)
         yield services, made, database
@@ -275,6 +276,20 @@ async def test_status_and_metrics(admin, anyone, shop) -> None:
         assert (await local.get("/metrics", headers={"x-forwarded-for": "203.0.113.1"})).status_code == 401
 
 
+async def test_the_login_page_shows_a_command_that_works_here(anyone, shop) -> None:
+    """On this machine with the program and the data folder in use; to others it names neither."""
+    page = (await anyone.get("/login", headers={"accept": "text/html"})).text
+    assert "error-manager login --data-dir DIR" in page
+    assert "/srv/em" not in page
+    transport = httpx.ASGITransport(app=create_app(shop[0]), client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://h:1") as local:
+        for headers, is_full in (({}, True), ({"x-forwarded-for": "203.0.113.1"}, False)):
+            page = (await local.get("/login", headers=headers)).text
+            assert ("/opt/em/bin/error-manager login --data-dir /srv/em" in page) is is_full
+        refused = await local.post("/login", data={"token": "x"}, headers={"sec-fetch-site": "same-origin"})
+        assert (refused.status_code, "/srv/em" in refused.text) == (401, True)
+
+
 async def test_signing_in_with_the_link(anyone, shop) -> None:
     """Looking at the link uses nothing up; the button signs in once; signing out ends it on the server."""
     services = shop[0]
@@ -381,7 +396,8 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
     services = shop[0]
     away = QueryServices(
         **{name: getattr(services, name) for name in (
-            "sealer", "inbox", "live", "host", "read_file", "clock", "randomness", "url", "version"
+            "sealer", "inbox", "live", "host", "read_file", "clock", "randomness", "url", "version",
+            "login_command",
         )},
         queries=PostgresQueries(dead),
         access=PostgresAccess(dead),

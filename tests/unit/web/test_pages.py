@@ -125,7 +125,7 @@ def draw_away(made_up, say):
 
 def draw_login(made_up, say):
     """Return the login page."""
-    return render("login.html", frame=None, reason=say("Over."))
+    return render("login.html", frame=None, reason=say("Over."), command=say("em login"))
 
 
 def draw_failure(made_up, say):

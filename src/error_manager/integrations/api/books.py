@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from error_manager.core.errors import AuthenticationError, NotFoundError, Storag
 from error_manager.core.types import ItemCategory
 from error_manager.flows import access, monitoring
 from error_manager.integrations.api import parameters
+from error_manager.integrations.api.locality import is_local
 from error_manager.integrations.api.parameters import Cursor, Limit, Projects, Services
 from error_manager.monitoring import metrics
 from error_manager.security.auth import bearer
@@ -25,7 +25,6 @@ _MEDIA_TYPES = {
     "html": "text/html",
     "csv": "text/csv",
 }
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 @get("/outcomes", summary="Read the ledger", tags=["Ledger"])
@@ -108,7 +107,7 @@ async def read_report(
 @get("/metrics", opt={"is_public": True}, include_in_schema=False)
 async def read_metrics(services: Services, request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the metrics of the installation, for a caller on this machine or with an API key."""
-    if not _is_local(request):
+    if not is_local(request):
         key = bearer(request.headers.get("authorization", ""))
         if not key:
             raise AuthenticationError
@@ -118,16 +117,6 @@ async def read_metrics(services: Services, request: Request[Any, Any, Any]) -> R
     except StorageError:
         ledger = None
     return Response(metrics.render(ledger, more=(PROCESS_COLLECTOR,)), media_type=metrics.CONTENT_TYPE)
-
-
-def _is_local(request: Request[Any, Any, Any]) -> bool:
-    """Return whether the caller sits on this machine; behind a proxy all seem to, so then nobody does."""
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 router = Router(path="/", route_handlers=[read_outcomes, read_status, list_reports, read_report])
