@@ -1,5 +1,6 @@
 """Every page drawn with made-up values: complete, in the right words, and deaf to hostile text."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -138,6 +139,16 @@ def draw_failure(made_up, say):
         "again": "/patterns",
     }
     return render("failure.html", frame=None, **values)
+
+
+def test_the_foot_line_names_what_was_sent_twice_only_when_there_is_any(made_up):
+    """Stored counts each error once; the browser keeps both numbers current, so the place is always there."""
+    line = made_up["foot"]()
+    assert line.stored == 214_003
+    for duplicates, is_hidden in ((41, False), (0, True)):
+        shown = read(render("ledger.html", line=replace(line, duplicates=duplicates), scope=None))
+        (attributes,) = [tag for _, tag in shown.tags if tag.get("data-when") == "duplicates"]
+        assert ("hidden" in attributes) is is_hidden
 
 
 def draw_ledger(made_up, say):
