@@ -13,7 +13,7 @@ from random import Random
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, running_settings_of
 from error_manager.runtime.demo.importer import Plan, store
 from error_manager.runtime.demo.projects import ensure_projects, resolve_as_of
 from error_manager.runtime.demo.schedule import DAYS, fixed_at, incidents, moments
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fill the database; a second run with the same seed in the same hour adds nothing."""
-    settings = settings_of(args)
+    settings = running_settings_of(args)
     console = Console()
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     start = demo_start(end)

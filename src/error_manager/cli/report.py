@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, running_settings_of
 from error_manager.core.errors import ConfigurationError
 from error_manager.core.types import ProjectId
 from error_manager.flows.reporting import FORMATS, make_report
@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make and register the report; say where its files are, or write the chosen one."""
-    settings = settings_of(args)
+    settings = running_settings_of(args)
     since, until = time_range(args.last, args.since, args.until, datetime.now(UTC))
     projects = tuple(ProjectId(number) for number in args.project)
     row, files = asyncio.run(_make(settings, since, until, projects))

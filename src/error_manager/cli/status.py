@@ -15,6 +15,7 @@ from error_manager.monitoring.dashboard import HostFacts
 from error_manager.runtime.connection_file import read_connection
 from error_manager.runtime.data_folder import holder_of
 from error_manager.runtime.host import host_facts
+from error_manager.runtime.presence import never_ready
 from error_manager.runtime.settings import Settings
 
 _TIMEOUT_S: Final = 5.0
@@ -47,10 +48,7 @@ def _ask(settings: Settings) -> tuple[dict[str, Any] | None, str]:
     """Return what the server says of itself, or None and why it said nothing."""
     connection = read_connection(settings.data_dir)
     if connection is None:
-        return (
-            None,
-            f"There is no connection.json in {settings.data_dir}: `error-manager up` was never ready on it.",
-        )
+        return None, never_ready(settings.data_dir)
     request = urllib.request.Request(  # noqa: S310  # our own file says http or https
         f"{connection.url}/api/v1/status", headers={"Authorization": f"Bearer {connection.admin_token}"}
     )

@@ -17,6 +17,7 @@ ErrorManagerError
         SlowRequestError        the body did not arrive in time
     StorageError                the database refused or is away
         StorageUnavailableError the database is away; try again
+            NotRunningError     it comes with the server, which does not run
         PoisonBatchError        the database refuses the data of a batch
         StaleCursorError        another worker has committed these records
     InboxFullError              no room to accept more
@@ -179,6 +180,12 @@ class StorageUnavailableError(StorageError):
     """The database is away."""
 
     code = "storage_unavailable"
+
+
+class NotRunningError(StorageUnavailableError):
+    """Error Manager does not run on this data folder."""
+
+    code = "not_running"
 
 
 class PoisonBatchError(StorageError):
