@@ -341,6 +341,23 @@ async def test_people_are_sent_to_sign_in(anyone) -> None:
     assert (await anyone.get("/patterns", headers={"accept": "*/*"})).status_code == 401
 
 
+async def test_a_page_that_does_not_exist_says_so_in_our_words(anyone, admin, shop) -> None:
+    """Within the usual frame for who is signed in, alone for others; programs are told where to look."""
+    html = {"accept": "text/html"}
+    alone = await anyone.get("/nope", headers=html)
+    assert (alone.status_code, "em-rail" in alone.text) == (404, False)
+    assert "There is no page at this address" in alone.text
+    framed = await anyone.get("/nope", headers={**html, "cookie": "error_manager_session=x"})
+    assert (framed.status_code, 'href="/patterns"' in framed.text, "em-rail" in framed.text) == (
+        404,
+        True,
+        True,
+    )
+    assert "The database is away" not in framed.text
+    answer = await admin.get("/api/v1/nope")
+    assert "/api/docs" in answer.json()["detail"]
+
+
 async def test_the_description_names_every_route(anyone) -> None:
     """OpenAPI lists the stable surface; the page shows it without a script or style from elsewhere."""
     paths = (await anyone.get("/api/openapi.json")).json()["paths"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.core.wording import plural
 from error_manager.monitoring.dashboard import HostFacts
 from error_manager.runtime.connection_file import read_connection
 from error_manager.runtime.data_folder import holder_of
@@ -109,9 +110,9 @@ def _ledger_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     database = answer.get("database")
     if database is not None:
         yield (
-            f"Database {database['version']}: about {database['errors']:,} errors, "
-            f"{database['patterns']:,} patterns, "
-            f"{_mib(database['size_bytes'])}, {database['dead_letters']:,} dead letters"
+            f"Database {database['version']}: about {_counted(database['errors'], 'error')}, "
+            f"{_counted(database['patterns'], 'pattern')}, "
+            f"{_mib(database['size_bytes'])}, {_counted(database['dead_letters'], 'dead letter')}"
         )
 
 
@@ -119,6 +120,10 @@ def _process_objects(host: HostFacts) -> list[dict[str, object]]:
     return [
         {"name": each.name, "pid": each.pid, "memory_bytes": each.memory_bytes} for each in host.processes
     ]
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count:,} {plural(count, one)}"
 
 
 def _mib(size_bytes: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from error_manager.analysis.found import FoundPattern
+from error_manager.core.wording import plural
 
 _COLUMNS: Final = ("id", "count", "share", "severity", "first", "last", "where", "text", "sample")
 _RISKY_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -71,7 +72,8 @@ def to_html(patterns: Sequence[FoundPattern], total: int, *, source: str) -> str
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
-        f"<h1>{title}</h1><p>{total:,} errors, {len(patterns):,} patterns.</p>"
+        f"<h1>{title}</h1><p>{total:,} {plural(total, 'error')}, "
+        f"{len(patterns):,} {plural(len(patterns), 'pattern')}.</p>"
         '<table><thead><tr><th class="n">Count</th><th class="n">Share</th><th>Severity</th><th>Pattern</th>'
         f"<th>First</th><th>Last</th></tr></thead><tbody>\n{body}\n</tbody></table></body></html>\n"
     )

@@ -12,7 +12,7 @@ def test_the_database_s_estimate_is_called_one():
         "ledger": {"received": 7, "waiting": 0, "outcomes": {"accepted": 7}, "unexplained": 0},
         "database": {"version": "18.4", "errors": 0, "patterns": 1, "size_bytes": 0, "dead_letters": 0},
     }
-    assert "about 0 errors, 1 patterns" in "\n".join(_ledger_lines(answer))
+    assert "about 0 errors, 1 pattern," in "\n".join(_ledger_lines(answer))
 
 
 def test_a_folder_without_a_server_comes_with_the_one_to_name(tmp_path, capsys):

@@ -15,6 +15,7 @@ from error_manager.integrations.web.query import RANGES, parse_query
 from error_manager.integrations.web.snippet import snippets
 from error_manager.integrations.web.template import render, second_line
 from error_manager.monitoring.dashboard import DiskFacts, ProcessFacts
+from error_manager.storage.base import ValueCount
 
 PAGES = (
     "patterns",
@@ -318,3 +319,27 @@ def test_the_second_line_does_not_repeat_the_title(made_up):
     assert second_line(row(message="com.shop.ZeroDivisionError: by zero: of all")) == "by zero: of all"
     assert second_line(row(title="Same", message="Same")) == ""
     assert len(second_line(row(message="x" * 900))) == 301
+
+
+def test_one_error_is_one_error(made_up):
+    """The words that a phone shows beside the numbers of a row."""
+    row = made_up["pattern"](count=1, users=1)
+    text = "".join(read(render("pattern_row.html", row=row, names={}, now=made_up["NOW"])).text)
+    assert "1 error" in text
+    assert "1 user" in text
+    assert not any(word in text for word in ("1 errors", "1 users"))
+
+
+def test_a_release_that_is_a_hash_is_short_with_all_of_it_on_hover(made_up):
+    """In the card of releases and in the filter; what the filter sends is the whole value."""
+    full = "0123456789abcdef0123456789abcdef01234567"
+    view = made_up["pattern_view"](releases=(ValueCount(value=full, count=3),))
+    values = pattern_values(view, "14d", made_up["NOW"])
+    reader = read(render("pattern_cards.html", **values))
+    assert full not in "".join(reader.text)
+    assert ("span", {"class": "em-release", "title": full}) in reader.tags
+    listed = frame(made_up, str)
+    failure = {"status": 404, "title": "", "explanation": "", "lost": "", "again": ""}
+    page = read(render("failure.html", frame=replace(listed, releases=(full,)), **failure))
+    assert ("option", {"value": full, "title": full}) in page.tags
+    assert full not in "".join(page.text)
