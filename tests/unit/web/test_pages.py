@@ -343,3 +343,14 @@ def test_a_release_that_is_a_hash_is_short_with_all_of_it_on_hover(made_up):
     page = read(render("failure.html", frame=replace(listed, releases=(full,)), **failure))
     assert ("option", {"value": full, "title": full}) in page.tags
     assert full not in "".join(page.text)
+
+
+def test_the_choices_of_a_phone_stand_behind_one_button(made_up):
+    """Beside the button, not in it: a wide page shows them while it is closed. It counts choices."""
+    html = draw_list(made_up, str)
+    reader = read(html)
+    names = [tag for tag, values in reader.tags if tag == "select" or values.get("class") == "em-folder"]
+    assert names[:2] == ["details", "select"]
+    folder = html[html.index('<details class="em-folder">') :]
+    assert folder.index("</details>") < folder.index('<div class="em-choices">') < folder.index("<select")
+    assert '<span class="em-state em-state-on">1</span>' in folder  # the environment
