@@ -362,8 +362,16 @@ async def test_the_description_names_every_route(anyone) -> None:
     """OpenAPI lists the stable surface; the page shows it without a script or style from elsewhere."""
     paths = (await anyone.get("/api/openapi.json")).json()["paths"]
     assert {"/api/v1/errors", "/api/v1/patterns", "/api/v1/outcomes", "/api/v1/projects"} <= set(paths)
+    for path, item in paths.items():
+        for operation in item.values():
+            assert operation["description"].endswith("."), path
+            for found in operation.get("parameters", ()):
+                assert found["description"].endswith("."), (path, found["name"])
     page = (await anyone.get("/api/docs")).text
     assert "/api/v1/outcomes" in page
+    assert "<code>next</code> of the page before" in page
+    assert "<code>connection.json</code>" in page
+    assert '<a href="/">' in page
     assert "//" not in page.replace("http://www.w3.org", "").replace("<!--", "")
 
 

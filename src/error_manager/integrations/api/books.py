@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from prometheus_client import PROCESS_COLLECTOR
 
 from error_manager.core.errors import AuthenticationError, NotFoundError, StorageError
@@ -91,7 +91,9 @@ async def list_reports(
 
 @get("/reports/{number:int}/{file_format:str}", summary="Download a report", tags=["Reports"])
 async def read_report(
-    services: Services, number: FromPath[int], file_format: FromPath[str]
+    services: Services,
+    number: Annotated[int, PathParameter(description="The `id` of the report.")],
+    file_format: Annotated[str, PathParameter(description="`json`, `html` or `csv`.")],
 ) -> Response[bytes]:
     """Return the file of a report: json, html or csv."""
     if not 0 < number <= parameters.MAX_ID or file_format not in _MEDIA_TYPES:
