@@ -159,6 +159,8 @@ def test_keys_follow_the_database_and_outlive_it(host: Host, database) -> None:
     change(database.owner_url, f"INSERT INTO ingest_keys (project_id, key) VALUES (1, '{'9' * 32}')")
     assert host.send("9" * 32)[0] == 200
     assert host.send("8" * 32)[0] == 403
+    headers = {"X-Sentry-Auth": f"Sentry sentry_key={'8' * 32}"}
+    assert b"the page Connect" in host._request("POST", "/api/1/store/", b"{}", headers)[1]
     change(
         database.owner_url,
         f"UPDATE ingest_keys SET is_active = false WHERE key = '{'9' * 32}'",

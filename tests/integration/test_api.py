@@ -82,6 +82,7 @@ async def shop(cluster, postgres):
             randomness=os.urandom,
             url="http://h:1",
             version="1",
+            login_command="/opt/em/bin/error-manager login --data-dir /srv/em",
         )
         made = await bootstrap(services.admission)
         yield services, made, database
@@ -368,6 +369,20 @@ async def test_status_and_metrics(admin, anyone, shop) -> None:
         assert (await local.get("/metrics", headers={"x-forwarded-for": "203.0.113.1"})).status_code == 401
 
 
+async def test_the_login_page_shows_a_command_that_works_here(anyone, shop) -> None:
+    """On this machine with the program and the data folder in use; to others it names neither."""
+    page = (await anyone.get("/login", headers={"accept": "text/html"})).text
+    assert "error-manager login --data-dir DIR" in page
+    assert "/srv/em" not in page
+    transport = httpx.ASGITransport(app=create_app(shop[0]), client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://h:1") as local:
+        for headers, is_full in (({}, True), ({"x-forwarded-for": "203.0.113.1"}, False)):
+            page = (await local.get("/login", headers=headers)).text
+            assert ("/opt/em/bin/error-manager login --data-dir /srv/em" in page) is is_full
+        refused = await local.post("/login", data={"token": "x"}, headers={"sec-fetch-site": "same-origin"})
+        assert (refused.status_code, "/srv/em" in refused.text) == (401, True)
+
+
 async def test_signing_in_with_the_link(anyone, shop) -> None:
     """Looking at the link uses nothing up; the button signs in once; signing out ends it on the server."""
     services = shop[0]
@@ -419,12 +434,37 @@ async def test_people_are_sent_to_sign_in(anyone) -> None:
     assert (await anyone.get("/patterns", headers={"accept": "*/*"})).status_code == 401
 
 
+async def test_a_page_that_does_not_exist_says_so_in_our_words(anyone, admin, shop) -> None:
+    """Within the usual frame for who is signed in, alone for others; programs are told where to look."""
+    html = {"accept": "text/html"}
+    alone = await anyone.get("/nope", headers=html)
+    assert (alone.status_code, "em-rail" in alone.text) == (404, False)
+    assert "There is no page at this address" in alone.text
+    framed = await anyone.get("/nope", headers={**html, "cookie": "error_manager_session=x"})
+    assert (framed.status_code, 'href="/patterns"' in framed.text, "em-rail" in framed.text) == (
+        404,
+        True,
+        True,
+    )
+    assert "The database is away" not in framed.text
+    answer = await admin.get("/api/v1/nope")
+    assert "/api/docs" in answer.json()["detail"]
+
+
 async def test_the_description_names_every_route(anyone) -> None:
     """OpenAPI lists the stable surface; the page shows it without a script or style from elsewhere."""
     paths = (await anyone.get("/api/openapi.json")).json()["paths"]
     assert {"/api/v1/errors", "/api/v1/patterns", "/api/v1/outcomes", "/api/v1/projects"} <= set(paths)
+    for path, item in paths.items():
+        for operation in item.values():
+            assert operation["description"].endswith("."), path
+            for found in operation.get("parameters", ()):
+                assert found["description"].endswith("."), (path, found["name"])
     page = (await anyone.get("/api/docs")).text
     assert "/api/v1/outcomes" in page
+    assert "<code>next</code> of the page before" in page
+    assert "<code>connection.json</code>" in page
+    assert '<a href="/">' in page
     assert "//" not in page.replace("http://www.w3.org", "").replace("<!--", "")
 
 
@@ -474,7 +514,8 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
     services = shop[0]
     away = QueryServices(
         **{name: getattr(services, name) for name in (
-            "sealer", "inbox", "live", "host", "read_file", "clock", "randomness", "url", "version"
+            "sealer", "inbox", "live", "host", "read_file", "clock", "randomness", "url", "version",
+            "login_command",
         )},
         queries=PostgresQueries(dead),
         access=PostgresAccess(dead),

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, running_settings_of
 from error_manager.core.errors import InboxCorruptError, SealError
 from error_manager.flows.processing import replay_dead_letter
 from error_manager.flows.services import ProcessServices
@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 1 when a letter was not moved."""
-    settings = settings_of(args)
+    settings = running_settings_of(args)
     console = Console()
     actions: dict[str, Callable[[ProcessServices], Awaitable[int]]] = {
         "list": lambda svc: _list(svc, args, console),

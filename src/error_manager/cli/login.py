@@ -7,7 +7,7 @@ import asyncio
 
 from rich.console import Console
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, running_settings_of
 from error_manager.cli.projects import with_access
 from error_manager.core.errors import NotFoundError
 from error_manager.flows.access import make_login_link
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the link and print it."""
-    settings = settings_of(args)
+    settings = running_settings_of(args)
     asyncio.run(with_access(settings, lambda svc: _print_link(svc, server_url(settings), Console())))
     return 0
 

@@ -20,6 +20,7 @@ from error_manager.core.errors import (
     ConfigurationError,
     ErrorManagerError,
     MissingExtraError,
+    NotRunningError,
     StorageUnavailableError,
 )
 from error_manager.core.version import VERSION
@@ -194,6 +195,8 @@ def _explain(error: ErrorManagerError) -> str:
         case ConfigurationError(problems=problems):
             listed = "\n".join(f"  - {problem}" for problem in problems)
             return f"the configuration is wrong:\n{listed}\nNothing was started. Correct these and try again."
+        case NotRunningError():
+            return str(error)
         case StorageUnavailableError():
             return (
                 f"{error}\nIs the server running? `error-manager doctor` says what is wrong; then try again."

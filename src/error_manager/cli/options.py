@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from error_manager.core.errors import ConfigurationError
+from error_manager.runtime.presence import require_running
 from error_manager.runtime.settings import Settings, all_settings, default_data_dir, load_settings
 
 
@@ -36,6 +38,21 @@ def settings_of(args: argparse.Namespace, overrides: Mapping[str, object] | None
         ConfigurationError: with everything that is wrong in any source.
     """
     return load_settings(given_settings(args, overrides))
+
+
+def running_settings_of(args: argparse.Namespace) -> Settings:
+    """Return the settings of a command that needs the database, once that can be there.
+
+    Raises:
+        ConfigurationError: as ``settings_of``.
+        DataFolderError: the server was never ready on the data folder.
+        NotRunningError: the server does not run.
+    """
+    settings = settings_of(args)
+    require_running(settings)
+    # What the pool has to say of a database that goes away reaches the caller as an exception, in our words.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    return settings
 
 
 def given_settings(

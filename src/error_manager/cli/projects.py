@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, running_settings_of
 from error_manager.flows.access import create_project
 from error_manager.flows.services import AccessServices
 from error_manager.monitoring.dashboard import dsn
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    settings = settings_of(args)
+    settings = running_settings_of(args)
     console = Console()
     if args.action == "list":
         asyncio.run(with_access(settings, lambda svc: _list(svc, server_url(settings), console)))

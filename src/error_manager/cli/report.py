@@ -12,9 +12,10 @@ from typing import Final
 
 from rich.console import Console
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, running_settings_of
 from error_manager.core.errors import ConfigurationError
 from error_manager.core.types import ProjectId
+from error_manager.core.wording import plural
 from error_manager.flows.reporting import FORMATS, make_report
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.report import report_services
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make and register the report; say where its files are, or write the chosen one."""
-    settings = settings_of(args)
+    settings = running_settings_of(args)
     since, until = time_range(args.last, args.since, args.until, datetime.now(UTC))
     projects = tuple(ProjectId(number) for number in args.project)
     row, files = asyncio.run(_make(settings, since, until, projects))
@@ -60,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.buffer.write(files[args.format])
         return 0
     console = Console()
-    console.print(f"Report {row.id}: {row.total_errors:,} errors in {row.unique_patterns:,} patterns.")
+    console.print(
+        f"Report {row.id}: {row.total_errors:,} {plural(row.total_errors, 'error')} "
+        f"in {row.unique_patterns:,} {plural(row.unique_patterns, 'pattern')}."
+    )
     if args.format:
         args.output.write_bytes(files[args.format])
         console.print(f"  {args.output}", highlight=False)

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.core.wording import plural
 from error_manager.monitoring.dashboard import HostFacts
 from error_manager.runtime.connection_file import read_connection
 from error_manager.runtime.data_folder import holder_of
 from error_manager.runtime.host import host_facts
+from error_manager.runtime.presence import never_ready
 from error_manager.runtime.settings import Settings
 
 _TIMEOUT_S: Final = 5.0
@@ -47,10 +49,7 @@ def _ask(settings: Settings) -> tuple[dict[str, Any] | None, str]:
     """Return what the server says of itself, or None and why it said nothing."""
     connection = read_connection(settings.data_dir)
     if connection is None:
-        return (
-            None,
-            f"There is no connection.json in {settings.data_dir}: `error-manager up` was never ready on it.",
-        )
+        return None, never_ready(settings.data_dir)
     request = urllib.request.Request(  # noqa: S310  # our own file says http or https
         f"{connection.url}/api/v1/status", headers={"Authorization": f"Bearer {connection.admin_token}"}
     )
@@ -111,9 +110,9 @@ def _ledger_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     database = answer.get("database")
     if database is not None:
         yield (
-            f"Database {database['version']}: about {database['errors']:,} errors, "
-            f"{database['patterns']:,} patterns, "
-            f"{_mib(database['size_bytes'])}, {database['dead_letters']:,} dead letters"
+            f"Database {database['version']}: about {_counted(database['errors'], 'error')}, "
+            f"{_counted(database['patterns'], 'pattern')}, "
+            f"{_mib(database['size_bytes'])}, {_counted(database['dead_letters'], 'dead letter')}"
         )
 
 
@@ -121,6 +120,10 @@ def _process_objects(host: HostFacts) -> list[dict[str, object]]:
     return [
         {"name": each.name, "pid": each.pid, "memory_bytes": each.memory_bytes} for each in host.processes
     ]
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count:,} {plural(count, one)}"
 
 
 def _mib(size_bytes: int) -> str:

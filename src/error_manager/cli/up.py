@@ -20,7 +20,7 @@ from error_manager.runtime.connection_file import Connection, read_connection, w
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
 from error_manager.runtime.network import refuse_taken_port
 from error_manager.runtime.process import EXIT_REFUSED
-from error_manager.runtime.program import program
+from error_manager.runtime.program import program, shown, shown_python
 from error_manager.runtime.settings import Settings, is_loopback, load_settings
 from error_manager.runtime.supervisor import SetUpFailedError, Supervisor, clear_orphans, run_set_up
 from error_manager.storage.postgres.cluster import open_cluster
@@ -161,11 +161,12 @@ class Terminal:
             f"""
   Open        {url}
   Sign in     {ready["login_url"]}   (once, within 15 minutes)
+  Later       {shown("login", settings.data_dir)}   (another link)
   DSN         {connection["dsn"]}
 
   Send an error
     curl      curl -H 'Authorization: Bearer {key}' -d '{{"message": "Hello from curl"}}' {url}/api/v1/errors
-    Python    import error_manager; error_manager.init("{connection["dsn"]}"); 1 / 0
+    Python    {shown_python(f'import error_manager; error_manager.init("{connection["dsn"]}"); 1 / 0')}
 
   All of this is in {Path(settings.data_dir) / "connection.json"}. Stop with Ctrl-C."""
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import sys
 from collections.abc import Collection
 
 from error_manager.client.client import Client
@@ -24,6 +23,7 @@ from error_manager.client.settings import (
     read_label,
 )
 from error_manager.client.transport import Transport
+from error_manager.client.words import say
 from error_manager.core.errors import ConfigurationError
 from error_manager.core.logger import severity_of_name
 from error_manager.core.types import Severity
@@ -109,7 +109,7 @@ def init(
     try:
         place = read_dsn(dsn)
     except ConfigurationError as problem:
-        sys.stderr.write(f"error_manager: errors are not reported: {problem}\n")
+        say(f"errors are not reported: {problem}")
         return False
     if place is None:
         return False

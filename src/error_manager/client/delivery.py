@@ -16,6 +16,8 @@ _RETRIED: Final = frozenset({429, 503})
 _LATER: Final = "rate_limited"
 """The server's code of an error over quota, and our reason when it was still so at the last try."""
 _INVALID: Final = "invalid"
+_REJECTED: Final = "rejected"
+_REFUSED_KEY: Final = frozenset({401, 403})
 _REFUSED: Final = frozenset({401, 403, 404, 405})
 
 
@@ -55,6 +57,7 @@ class Delivery:
         timeout_s: float,
         wait: Callable[[float], bool],
         jitter: Callable[[], float],
+        warn: Callable[[str], None],
     ) -> None:
         """Keep the means.
 
@@ -65,6 +68,7 @@ class Delivery:
             timeout_s: longest wait for the server.
             wait: waits so many seconds; True when the client is closing, which ends the retries.
             jitter: random share in [0, 1), so that many clients do not come back at once.
+            warn: is told, once, that the server is not reached or takes nothing from us.
         """
         self._transport = transport
         self._max_attempts = max_attempts
@@ -72,6 +76,8 @@ class Delivery:
         self._timeout_s = timeout_s
         self._wait = wait
         self._jitter = jitter
+        self._warn = warn
+        self._has_warned = False
 
     def deliver(self, lines: Sequence[Line]) -> Tally:
         """Send a batch and return what became of each of its errors."""
@@ -116,9 +122,20 @@ class Delivery:
     def _post(self, body: bytes) -> tuple[Answer | None, str]:
         try:
             answer = self._transport.post(body, timeout_s=self._timeout_s)
-        except TransportError:
+        except TransportError as failure:
+            self._warn_once(f"cannot be reached ({failure}): see that it runs, and host and port of the DSN")
             return None, "network"
-        return answer, _reason_of(answer.status)
+        reason = _reason_of(answer.status)
+        if reason == _REJECTED:
+            what = "refused the key" if answer.status in _REFUSED_KEY else "takes no errors at this address"
+            self._warn_once(f"{what} ({answer.status}): copy the DSN from its page Connect")
+        return answer, reason
+
+    def _warn_once(self, text: str) -> None:
+        """Say why nothing arrives: once, because an outage must not fill the log of the application."""
+        if not self._has_warned:
+            self._has_warned = True
+            self._warn(text)
 
     def _pause_s(self, answer: Answer | None, attempt: int) -> float:
         """Return the pause before the next try: what the server asked for and a bit more, else back-off."""
@@ -137,7 +154,7 @@ def _reason_of(status: int) -> str:
         return "too_large"
     if status >= 500 or status == 408:
         return "server_error"
-    return "rejected" if status in _REFUSED or status < 400 else _INVALID
+    return _REJECTED if status in _REFUSED or status < 400 else _INVALID
 
 
 def _refused_places(body: bytes) -> dict[int, str]:

@@ -15,6 +15,7 @@ from error_manager.client.delivery import Delivery, Line, Tally
 from error_manager.client.folding import FoldingTable
 from error_manager.client.settings import ClientSettings
 from error_manager.client.transport import Transport
+from error_manager.client.words import say
 
 MAX_BATCH: Final = 50
 MAX_BATCH_BYTES: Final = 512 * 1024
@@ -61,7 +62,12 @@ class Dispatcher:
             timeout_s=self._settings.timeout_s,
             wait=self._closing.wait,
             jitter=_random_share,
+            warn=self._warn,
         )
+
+    def _warn(self, text: str) -> None:
+        dsn = self._settings.dsn
+        say(f"the server {f'at {dsn.host}:{dsn.port} ' if dsn is not None else ''}{text}.")
 
     def reset_after_fork(self) -> None:
         """Begin anew in the child: what waits belongs to the parent, its threads and locks are not here."""

@@ -19,6 +19,7 @@ ErrorManagerError
         SlowRequestError        the body did not arrive in time
     StorageError                the database refused or is away
         StorageUnavailableError the database is away; try again
+            NotRunningError     it comes with the server, which does not run
         PoisonBatchError        the database refuses the data of a batch
         StaleCursorError        another worker has committed these records
     InboxFullError              no room to accept more
@@ -30,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from error_manager.core.types import FieldError
+from error_manager.core.version import PACKAGE
 
 
 class ErrorManagerError(Exception):
@@ -68,7 +70,7 @@ class MissingExtraError(ErrorManagerError):
         """Name the command, the package it misses and the pip command that brings the package."""
         super().__init__(
             f"`error-manager {command}` needs {package}, which is not installed. "
-            f"Install it with: pip install 'error-manager[{extra}]'"
+            f"In a checkout `make setup` installs it; beside one: pip install '{PACKAGE}[{extra}]'"
         )
 
 
@@ -194,6 +196,12 @@ class StorageUnavailableError(StorageError):
     """The database is away."""
 
     code = "storage_unavailable"
+
+
+class NotRunningError(StorageUnavailableError):
+    """Error Manager does not run on this data folder."""
+
+    code = "not_running"
 
 
 class PoisonBatchError(StorageError):

@@ -44,6 +44,7 @@ from error_manager.flows.services import AcceptServices
 from error_manager.security.ingest_key import KEY, parse_dsn
 from error_manager.storage.base import Grant, InboxRecord, IngestKey, RecordKind
 
+_WHERE: Final = "Use the DSN that the page Connect of the project shows."
 _FULL_RETRY_S: Final = 30
 _STARTING_RETRY_S: Final = 2
 _MAX_PROJECT_CHARS: Final = 20
@@ -186,10 +187,10 @@ async def find_key(svc: AcceptServices, text: str) -> IngestKey:
     if key is None:
         if not svc.keys.is_loaded:
             raise RateLimitedError(_STARTING_RETRY_S, scope="organization", reason="starting")
-        raise AuthorizationError("This key is not known here.")
+        raise AuthorizationError(f"This key is not known here. {_WHERE}")
     if not key.is_active:
         _refuse(svc, key, OutcomeKind.INVALID, "key_disabled", 1)
-        raise AuthorizationError("This key is switched off.")
+        raise AuthorizationError(f"This key is switched off. {_WHERE}")
     return key
 
 

@@ -308,7 +308,7 @@ def _total(
 
 
 async def foot_line(svc: QueryServices, *, project_ids: tuple[ProjectId, ...] = ()) -> StatusLine:
-    """Return received / stored / refused / waiting of all time."""
+    """Return received / stored / duplicates / refused / waiting of all time."""
     return status_line(await ledger(svc, project_ids=project_ids))
 
 

@@ -89,7 +89,8 @@ class QueryServices:
 
     ``url`` is the address people and clients use (``http://127.0.0.1:8000``), ``host()`` what the machine
     says (it may block and is called in a thread), ``read_file(path)`` the bytes of a file below the files
-    folder (blocks, too).
+    folder (blocks, too). ``login_command`` makes a login link when pasted into a shell of this machine; it
+    names folders, so only callers on this machine see it.
     """
 
     queries: QueryStore
@@ -103,6 +104,7 @@ class QueryServices:
     randomness: Callable[[int], bytes]
     url: str
     version: str
+    login_command: str
 
     @property
     def is_tls(self) -> bool:

@@ -47,6 +47,7 @@ class StatusLine:
 
     received: int
     stored: int
+    duplicates: int
     refused: int
     waiting: int
     unexplained: int
@@ -162,10 +163,11 @@ class StatusView:
 
 
 def status_line(ledger: Ledger) -> StatusLine:
-    """Return the foot line of a ledger. "Stored" counts duplicates too: those errors are here."""
+    """Return the foot line of a ledger; of what was sent twice one is stored and one a duplicate."""
     return StatusLine(
         received=ledger.received,
-        stored=ledger.outcomes[OutcomeKind.ACCEPTED] + ledger.outcomes[OutcomeKind.DUPLICATE],
+        stored=ledger.outcomes[OutcomeKind.ACCEPTED],
+        duplicates=ledger.outcomes[OutcomeKind.DUPLICATE],
         refused=sum(ledger.outcomes[kind] for kind in REFUSALS),
         waiting=ledger.waiting,
         unexplained=ledger.unexplained,

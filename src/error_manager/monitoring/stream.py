@@ -6,7 +6,7 @@ a name, each a JSON object with what happened since the last one; absent keys me
 - ``accepted``     number of stored errors
 - ``patterns``     [[id, count, is new, is regression], ...]
 - ``first_error``  id of the first error that was stored since
-- ``ledger``       {"received", "stored", "refused", "waiting", "unexplained", "healthy"}
+- ``ledger``       {"received", "stored", "duplicates", "refused", "waiting", "unexplained", "healthy"}
 - ``resync``       true when more happened than is told: load the page's list again
 """
 
@@ -101,6 +101,7 @@ def line_data(line: StatusLine) -> dict[str, object]:
     return {
         "received": line.received,
         "stored": line.stored,
+        "duplicates": line.duplicates,
         "refused": line.refused,
         "waiting": line.waiting,
         "unexplained": line.unexplained,

@@ -19,8 +19,10 @@ from typing import Final
 import psycopg
 
 from error_manager.core.errors import ConfigurationError, DataFolderError
+from error_manager.runtime.connection_file import read_connection
 from error_manager.runtime.data_folder import holder_of, service_account
 from error_manager.runtime.network import refuse_taken_port
+from error_manager.runtime.presence import folder_hint
 from error_manager.runtime.settings import Settings, is_loopback
 from error_manager.storage.postgres.binaries import wheel_programs
 from error_manager.storage.postgres.cluster import closed_ancestor
@@ -108,7 +110,7 @@ def _folder(folder: Path) -> Finding:
     if not folder.exists():
         parent = next(path for path in folder.parents if path.exists())
         if os.access(parent, os.W_OK | os.X_OK):
-            return _good("data folder", f"{folder} will be made by `error-manager up`")
+            return _unused(folder, "will be made by `error-manager up`")
         return _bad("data folder", f"{folder} cannot be made in {parent}", "Name another: --data-dir DIR.")
     status = folder.stat()
     if status.st_uid != os.geteuid():
@@ -118,10 +120,16 @@ def _folder(folder: Path) -> Finding:
             "Run Error Manager as the user that made it, or name another: --data-dir DIR.",
         )
     if status.st_mode & 0o007 and not (folder / "VERSION").exists():
-        return _good("data folder", f"{folder} exists and is empty or not used yet")
+        return _unused(folder, "exists and is empty or not used yet")
     if status.st_mode & 0o007:
         return _warning("data folder", f"{folder} is open to other users", f"chmod o= {folder}")
     return _good("data folder", str(folder))
+
+
+def _unused(folder: Path, text: str) -> Finding:
+    return Finding(
+        name="data folder", verdict=Verdict.GOOD, text=f"{folder} {text}", remedy=folder_hint(folder)
+    )
 
 
 def _keys(folder: Path) -> Finding:
@@ -178,7 +186,10 @@ def _sync_rate(folder: Path) -> Finding:
 def _port(settings: Settings, *, is_running: bool) -> Finding:
     where = f"{settings.server.host}:{settings.server.port}"
     if is_running:
-        return _good("port", f"{where} is used by the running Error Manager")
+        connection = read_connection(settings.data_dir)
+        if connection is None:
+            return _good("port", "the running Error Manager is not ready yet")
+        return _good("port", f"the running Error Manager answers at {connection.url}")
     try:
         refuse_taken_port(settings.server)
     except ConfigurationError as error:

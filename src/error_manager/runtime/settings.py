@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, get_args, get_type_hints
@@ -22,6 +23,7 @@ from error_manager.storage.postgres.cluster import APP, MIGRATOR, SOCKET_PORT, C
 CONFIG_FILE: Final = "config.toml"
 _NOT_OURS: Final = frozenset({"DSN", "RELEASE", "ENVIRONMENT"})  # the client's three variables
 _MIB: Final = 1024 * 1024
+_LIKE: Final = 0.75  # share of letters that agree; two slips in a short key are still found
 _REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # compared, not bound
 
 
@@ -263,7 +265,9 @@ def load_settings(
         for key, raw in entries.items():
             info = known.get(key)
             if info is None:
-                problems.append(f"{_named(key, source)}: there is no such setting")
+                problems.append(
+                    f"{_named(key, source)}: there is no such setting{_meant(key, source, known)}"
+                )
                 continue
             try:
                 values[key] = convert(info, raw)
@@ -325,6 +329,13 @@ def _named(key: str, source: str) -> str:
     if source == "environment":
         return f"{ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')} (environment)"
     return f"{key} ({source})"
+
+
+def _meant(key: str, source: str, known: Collection[str]) -> str:
+    """Return the question whether a known key was meant, as its source writes it; "" when none is like it."""
+    same_end = [each for each in known if each.rpartition(".")[2] == key.rpartition(".")[2]]
+    like = get_close_matches(key, known, n=1, cutoff=_LIKE) or (same_end if len(same_end) == 1 else [])
+    return f"; did you mean {_named(like[0], source).partition(' ')[0]}?" if like else ""
 
 
 def _build(data_dir: Path, values: Mapping[str, object]) -> Settings:

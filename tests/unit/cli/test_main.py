@@ -17,6 +17,7 @@ from error_manager.core.errors import (
     ConfigurationError,
     DataFolderError,
     ErrorManagerError,
+    NotRunningError,
     StorageUnavailableError,
 )
 from error_manager.core.version import VERSION
@@ -65,7 +66,7 @@ def test_missing_extra_names_the_pip_command(install, capsys):
     assert main(["speak"]) == 2
     error = capsys.readouterr().err
     assert "em_absent_package" in error
-    assert "pip install 'error-manager[server]'" in error
+    assert "pip install './error-manager[server]'" in error
     assert "Traceback" not in error
 
 
@@ -90,6 +91,7 @@ def test_only_the_chosen_module_is_loaded(install, capsys):
     [
         (DataFolderError("The folder x is locked."), 1, "error-manager speak: The folder x is locked."),
         (StorageUnavailableError(), 75, "The database is away."),
+        (NotRunningError(), 75, "error-manager speak: Error Manager does not run on this data folder.\n"),
         (ConfigurationError(["server.port: too large", "inbox: unknown"]), 2, "  - inbox: unknown"),
         (ErrorManagerError("No such thing."), 1, "`error-manager doctor`"),
     ],

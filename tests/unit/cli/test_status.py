@@ -1,5 +1,8 @@
 """What the command says of the server."""
 
+import argparse
+
+from error_manager.cli import status
 from error_manager.cli.status import _ledger_lines
 
 
@@ -9,4 +12,12 @@ def test_the_database_s_estimate_is_called_one():
         "ledger": {"received": 7, "waiting": 0, "outcomes": {"accepted": 7}, "unexplained": 0},
         "database": {"version": "18.4", "errors": 0, "patterns": 1, "size_bytes": 0, "dead_letters": 0},
     }
-    assert "about 0 errors, 1 patterns" in "\n".join(_ledger_lines(answer))
+    assert "about 0 errors, 1 pattern," in "\n".join(_ledger_lines(answer))
+
+
+def test_a_folder_without_a_server_comes_with_the_one_to_name(tmp_path, capsys):
+    """The default folder is not the one `make run` uses."""
+    parser = argparse.ArgumentParser()
+    status.configure(parser)
+    assert status.run(parser.parse_args(["--data-dir", str(tmp_path)])) == 1
+    assert "Name the server's folder with --data-dir" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import sys
 import threading
 import time
 
@@ -40,6 +41,7 @@ class Waits:
 
     def __init__(self, closing_at: int = 99) -> None:
         self.pauses: list[float] = []
+        self.said: list[str] = []
         self.closing_at = closing_at
 
     def __call__(self, pause_s: float) -> bool:
@@ -49,8 +51,52 @@ class Waits:
 
 def deliver(script: Script, waits: Waits, count: int = 1):
     """Deliver a batch with four tries."""
-    delivery = Delivery(script, max_attempts=4, backoff_s=1.0, timeout_s=1.0, wait=waits, jitter=lambda: 0.5)
+    delivery = Delivery(
+        script,
+        max_attempts=4,
+        backoff_s=1.0,
+        timeout_s=1.0,
+        wait=waits,
+        jitter=lambda: 0.5,
+        warn=waits.said.append,
+    )
     return delivery.deliver([Line(b"{}", 2)] * count)
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([Answer(status=403)], "refused the key (403)"),
+        ([Answer(status=401)], "refused the key (401)"),
+        ([Answer(status=404)], "takes no errors at this address (404)"),
+        ([TransportError("Connection refused")] * 4, "cannot be reached (Connection refused)"),
+        ([Answer(status=500)] * 4, ""),
+        ([Answer(status=429)] * 4, ""),
+        ([Answer(status=200)], ""),
+    ],
+)
+def test_a_wrong_key_and_a_wrong_address_are_said_once(answers, words):
+    """However often they are tried; what passes by itself is not said."""
+    waits = Waits()
+    deliver(Script(*answers), waits)
+    assert len(waits.said) == bool(words)
+    assert words in "".join(waits.said)
+
+
+def test_what_the_client_says_is_one_line_on_stderr(capsys, monkeypatch):
+    """It names the place and not the key; a program without stderr goes on."""
+    for stderr in (sys.stderr, None):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        script = Script(Answer(status=403), Answer(status=403))
+        assert error_manager.init("http://secretkey@127.0.0.1:9/1", transport=script, hooks=())
+        for number in range(2):
+            error_manager.capture_message(f"message {number}")
+            assert error_manager.flush(5)
+        error_manager.close()
+    assert capsys.readouterr().err == (
+        "error_manager: the server at 127.0.0.1:9 refused the key (403): "
+        "copy the DSN from its page Connect.\n"
+    )
 
 
 def test_connection_errors_are_retried_with_doubling_pauses():
@@ -276,6 +322,7 @@ def test_back_off_has_an_upper_bound():
         timeout_s=1.0,
         wait=waits,
         jitter=lambda: 0.5,
+        warn=waits.said.append,
     )
     delivery.deliver([Line(b"{}", 1)])
     assert max(waits.pauses) == 60.0

@@ -11,7 +11,7 @@ from error_manager.core.types import ProjectId
 from error_manager.flows.live import LiveHub
 from error_manager.monitoring.dashboard import StatusLine
 
-LINE = StatusLine(received=1, stored=1, refused=0, waiting=0, unexplained=0, is_healthy=True)
+LINE = StatusLine(received=1, stored=1, duplicates=0, refused=0, waiting=0, unexplained=0, is_healthy=True)
 
 
 def payload(project: int) -> str:

@@ -41,10 +41,11 @@ def test_the_books_balance() -> None:
 
 
 def test_the_foot_line_says_stored_and_refused() -> None:
-    """Duplicates are here, so they count as stored; received is the sum of the other three."""
+    """What was sent twice is stored once: duplicates stand apart; received is the sum of the others."""
     line = status_line(balance(received=19, waiting=2, outcomes=COUNTS))
-    assert (line.received, line.stored, line.refused, line.waiting, line.is_healthy) == (19, 12, 5, 2, True)
-    assert line.received == line.stored + line.refused + line.waiting
+    assert (line.received, line.stored, line.duplicates) == (19, 10, 2)
+    assert (line.refused, line.waiting, line.is_healthy) == (5, 2, True)
+    assert line.received == line.stored + line.duplicates + line.refused + line.waiting
     assert not status_line(balance(received=20, waiting=2, outcomes=COUNTS)).is_healthy
 
 

@@ -18,7 +18,7 @@ from error_manager.monitoring.stream import (
     parse_notice,
 )
 
-LINE = StatusLine(received=5, stored=3, refused=1, waiting=1, unexplained=0, is_healthy=True)
+LINE = StatusLine(received=5, stored=2, duplicates=1, refused=1, waiting=1, unexplained=0, is_healthy=True)
 
 
 def notice(*patterns: tuple[int, int, bool, bool], error_id: str = "") -> Notice:
@@ -59,7 +59,8 @@ def test_counts_of_a_pattern_add_up_until_they_are_taken() -> None:
         "first_error": "first",
         "ledger": {
             "received": 5,
-            "stored": 3,
+            "stored": 2,
+            "duplicates": 1,
             "refused": 1,
             "waiting": 1,
             "unexplained": 0,

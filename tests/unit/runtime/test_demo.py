@@ -12,7 +12,9 @@ import pytest
 from error_manager.decoding.json_text import decode_json
 from error_manager.decoding.native import decode_native
 from error_manager.runtime.demo.bodies import BodyMaker
-from error_manager.runtime.demo.schedule import DAYS, fixed_at, incidents, moments
+from error_manager.runtime.demo.order import spread, writing_order
+from error_manager.runtime.demo.schedule import DAYS, RESOLVED_FAULT, fixed_at, incidents, moments
+from error_manager.runtime.demo.truth import known_span, name_of, span_until, write_truth
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 END = START + timedelta(days=DAYS)
@@ -34,14 +36,18 @@ def test_the_number_and_order_are_as_asked(planned):
 def test_the_same_seed_makes_the_same_bytes(planned):
     """Reproducible by seed; another seed differs."""
     again = moments(START, END, errors=20_000, rng=Random(5))
-    bodies = [BodyMaker(START, seed=5).body(moment, i) for i, moment in enumerate(planned[:50])]
-    assert bodies == [BodyMaker(START, seed=5).body(moment, i) for i, moment in enumerate(again[:50])]
-    assert bodies != [BodyMaker(START, seed=6).body(moment, i) for i, moment in enumerate(planned[:50])]
+    bodies = [BodyMaker(START, seed=5, name="5").body(moment, i) for i, moment in enumerate(planned[:50])]
+    assert bodies == [
+        BodyMaker(START, seed=5, name="5").body(moment, i) for i, moment in enumerate(again[:50])
+    ]
+    assert bodies != [
+        BodyMaker(START, seed=6, name="6").body(moment, i) for i, moment in enumerate(planned[:50])
+    ]
 
 
 def test_every_fault_makes_a_valid_error(planned):
     """One error of each fault passes the strict decoder."""
-    maker = BodyMaker(START, seed=5)
+    maker = BodyMaker(START, seed=5, name="5")
     first = {moment.fault.key: (index, moment) for index, moment in reversed(list(enumerate(planned)))}
     for index, moment in first.values():
         event_id, body = maker.body(moment, index)
@@ -74,3 +80,62 @@ def test_days_have_a_rhythm(planned):
     """Evenings see several times the errors of the small hours."""
     by_hour = Counter(m.at.hour for m in planned if m.fault.key == "api-stock")
     assert by_hour[14] > 3 * by_hour[3]
+
+
+def test_every_error_is_written_once(planned):
+    """The order holds each number of the plan exactly once, with its moment."""
+    order = writing_order(planned, resolved_at=fixed_at(START), size=100)
+    written = [*order.opening, *order.comeback, *(one for batch in order.batches for one in batch)]
+    assert sorted(number for number, _ in written) == list(range(len(planned)))
+    assert all(planned[number] is moment for number, moment in written)
+
+
+def test_an_interrupted_demo_covers_all_days(planned):
+    """After a tenth of the batches each day has errors, none more than three times its share."""
+    order = writing_order(planned, resolved_at=fixed_at(START), size=50)
+    tenth = order.batches[: len(order.batches) // 10]
+    days = Counter((moment.at - START).days for batch in tenth for _, moment in batch)
+    whole = Counter((moment.at - START).days for moment in planned)
+    assert set(days) == set(range(DAYS))
+    assert all(days[day] / days.total() < 3 * whole[day] / whole.total() for day in whole)
+
+
+def test_what_makes_resolves_and_brings_back_a_pattern_comes_first_and_in_order(planned):
+    """The first error of each fault, all of the resolved one until then, and the one that brings it back."""
+    order = writing_order(planned, resolved_at=fixed_at(START), size=100)
+    opening = [moment for _, moment in order.opening]
+    assert [m.at for m in opening] == sorted(m.at for m in opening)
+    first = {moment.fault.key: moment for moment in reversed(planned)}
+    assert all(moment in opening for moment in first.values())
+    coupon = [m for m in planned if m.fault.key == RESOLVED_FAULT]
+    assert [m for m in opening if m.fault.key == RESOLVED_FAULT] == [
+        m for m in coupon if m.at < fixed_at(START)
+    ]
+    assert [m for _, m in order.comeback] == [m for m in coupon if m.at >= fixed_at(START)][:1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 8, 100])
+def test_spread_is_a_permutation(count):
+    """Nothing is left out or doubled, at any length."""
+    assert sorted(spread(count)) == list(range(count))
+
+
+def test_spread_halves_before_it_quarters():
+    """The van der Corput sequence of eight, by hand."""
+    assert spread(8) == [0, 4, 2, 6, 1, 5, 3, 7]
+
+
+def test_a_later_run_goes_on_with_the_same_span(tmp_path):
+    """An hour later the same numbers mean the same errors; others, or days not kept any more, do not."""
+    path = tmp_path / "files" / "truth.json"
+    span = span_until(datetime(2026, 3, 15, 10, 20, tzinfo=UTC))
+    assert (span.start, span.end) == (START, datetime(2026, 3, 15, 10, tzinfo=UTC))
+    assert known_span(path, seed=1, asked=9, since=START) is None
+    write_truth(path, span, seed=1, asked=9, errors=8)
+    assert known_span(path, seed=1, asked=9, since=START) == span
+    assert known_span(path, seed=2, asked=9, since=START) is None
+    assert known_span(path, seed=1, asked=10, since=START) is None
+    assert known_span(path, seed=1, asked=9, since=START + timedelta(hours=1)) is None
+    assert name_of(span, seed=1, asked=9) != name_of(span, seed=1, asked=10)
+    path.write_text("[]")
+    assert known_span(path, seed=1, asked=9, since=START) is None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from error_manager.runtime.data_folder import open_folder
+from error_manager.runtime.connection_file import Connection, write_connection
+from error_manager.runtime.data_folder import lock_folder, open_folder
 from error_manager.runtime.diagnosis import Finding, Verdict, diagnose
 from error_manager.runtime.settings import load_settings
 
@@ -79,3 +80,25 @@ def test_a_database_that_is_away_is_bad_and_named(tmp_path, free_port):
     bad = {name for name, finding in findings.items() if finding.verdict is Verdict.BAD}
     assert bad == {"database.url", "database.session_url", "database.owner_url"}
     assert "hunter2" not in str(findings)
+
+
+def test_the_port_of_a_running_server_is_the_one_it_answers_at(tmp_path, free_port):
+    """Started with another --port, the settings of this command do not know it; connection.json does."""
+    open_folder(tmp_path)
+    lock = lock_folder(tmp_path)
+    try:
+        assert "not ready yet" in _findings(tmp_path, free_port)["port"].text
+        url = "http://127.0.0.1:9123"
+        connection = Connection(url=url, dsn=f"{url}/1", ingest_key="k", admin_token="t", project_id=1)
+        write_connection(tmp_path, connection)
+        text = _findings(tmp_path, free_port)["port"].text
+    finally:
+        lock.release()
+    assert url in text
+    assert str(free_port) not in text
+
+
+def test_a_folder_nobody_uses_comes_with_the_one_to_name(tmp_path, free_port):
+    """Most often the server has another one."""
+    finding = _findings(tmp_path / "data", free_port)["data folder"]
+    assert (finding.verdict, "--data-dir" in finding.remedy) == (Verdict.GOOD, True)

@@ -220,3 +220,23 @@ def test_the_default_data_folder_depends_on_who_we_are(is_root, environ, expecte
 def test_loopback_is_told_from_the_rest(host, expected):
     """Only addresses of this machine count as loopback."""
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("command_line", "environ", "meant"),
+    [
+        ({"server.prot": "1"}, {}, "server.port"),
+        ({"port": "1"}, {}, "server.port"),
+        ({"retention": "1"}, {}, "retention_days"),
+        ({}, {"ERROR_MANAGER_SERVER_PORT": "1"}, "ERROR_MANAGER_SERVER__PORT"),
+        ({}, {"ERROR_MANAGER_DATABASE__ULR": "x"}, "ERROR_MANAGER_DATABASE__URL"),
+        ({"processes": "1"}, {}, ""),  # server.processes or worker.processes
+        ({"zebra": "1"}, {}, ""),
+    ],
+)
+def test_a_misspelled_setting_comes_with_the_one_that_was_meant(tmp_path, command_line, environ, meant):
+    """As its source writes it; nothing is guessed where nothing is like it."""
+    with pytest.raises(ConfigurationError) as stop:
+        load_settings({"data_dir": tmp_path, **command_line}, environ=environ)
+    (problem,) = stop.value.problems
+    assert problem.partition("there is no such setting")[2] == (f"; did you mean {meant}?" if meant else "")

@@ -16,6 +16,7 @@ from error_manager.integrations.web.query import RANGES, parse_query
 from error_manager.integrations.web.snippet import snippets
 from error_manager.integrations.web.template import render, second_line
 from error_manager.monitoring.dashboard import DiskFacts, ProcessFacts
+from error_manager.storage.base import ValueCount
 
 PAGES = (
     "patterns",
@@ -135,7 +136,7 @@ def draw_away(made_up, say):
 
 def draw_login(made_up, say):
     """Return the login page."""
-    return render("login.html", frame=None, reason=say("Over."))
+    return render("login.html", frame=None, reason=say("Over."), command=say("em login"))
 
 
 def draw_failure(made_up, say):
@@ -148,6 +149,16 @@ def draw_failure(made_up, say):
         "again": "/patterns",
     }
     return render("failure.html", frame=None, **values)
+
+
+def test_the_foot_line_names_what_was_sent_twice_only_when_there_is_any(made_up):
+    """Stored counts each error once; the browser keeps both numbers current, so the place is always there."""
+    line = made_up["foot"]()
+    assert line.stored == 214_003
+    for duplicates, is_hidden in ((41, False), (0, True)):
+        shown = read(render("ledger.html", line=replace(line, duplicates=duplicates), scope=None))
+        (attributes,) = [tag for _, tag in shown.tags if tag.get("data-when") == "duplicates"]
+        assert ("hidden" in attributes) is is_hidden
 
 
 def draw_ledger(made_up, say):
@@ -412,3 +423,38 @@ def test_the_second_line_does_not_repeat_the_title(made_up):
     assert second_line(row(message="com.shop.ZeroDivisionError: by zero: of all")) == "by zero: of all"
     assert second_line(row(title="Same", message="Same")) == ""
     assert len(second_line(row(message="x" * 900))) == 301
+
+
+def test_one_error_is_one_error(made_up):
+    """The words that a phone shows beside the numbers of a row."""
+    row = made_up["pattern"](count=1, users=1)
+    text = "".join(read(render("pattern_row.html", row=row, names={}, now=made_up["NOW"])).text)
+    assert "1 error" in text
+    assert "1 user" in text
+    assert not any(word in text for word in ("1 errors", "1 users"))
+
+
+def test_a_release_that_is_a_hash_is_short_with_all_of_it_on_hover(made_up):
+    """In the card of releases and in the filter; what the filter sends is the whole value."""
+    full = "0123456789abcdef0123456789abcdef01234567"
+    view = made_up["pattern_view"](releases=(ValueCount(value=full, count=3),))
+    values = pattern_values(view, "14d", made_up["NOW"])
+    reader = read(render("pattern_cards.html", **values))
+    assert full not in "".join(reader.text)
+    assert ("span", {"class": "em-release", "title": full}) in reader.tags
+    listed = frame(made_up, str)
+    failure = {"status": 404, "title": "", "explanation": "", "lost": "", "again": ""}
+    page = read(render("failure.html", frame=replace(listed, releases=(full,)), **failure))
+    assert ("option", {"value": full, "title": full}) in page.tags
+    assert full not in "".join(page.text)
+
+
+def test_the_choices_of_a_phone_stand_behind_one_button(made_up):
+    """Beside the button, not in it: a wide page shows them while it is closed. It counts choices."""
+    html = draw_list(made_up, str)
+    reader = read(html)
+    names = [tag for tag, values in reader.tags if tag == "select" or values.get("class") == "em-folder"]
+    assert names[:2] == ["details", "select"]
+    folder = html[html.index('<details class="em-folder">') :]
+    assert folder.index("</details>") < folder.index('<div class="em-choices">') < folder.index("<select")
+    assert '<span class="em-state em-state-on">1</span>' in folder  # the environment

@@ -37,3 +37,10 @@ def test_the_address_has_no_double_slash():
     """A URL with a slash at its end gives the same command."""
     curl = next(snippet.code for snippet in MADE if snippet.slug == "curl")
     assert "http://127.0.0.1:8000/api/v1/errors" in curl
+
+
+def test_our_client_comes_from_a_checkout():
+    """No line leads to the package of the same name on PyPI, which is another project's."""
+    own = next(snippet for snippet in MADE if snippet.slug == "error-manager")
+    assert own.install == "pip install ./error-manager"
+    assert "PyPI" in own.note

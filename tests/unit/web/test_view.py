@@ -21,6 +21,7 @@ from error_manager.integrations.web.view import (
     segments,
     severity_shape,
     share,
+    short_release,
     size_text,
     span_text,
     sparkline,
@@ -125,8 +126,24 @@ def test_spans_of_a_year_are_years():
     [(0, "0 B"), (512, "512 B"), (1536, "1.5 KiB"), (64 * 2**20, "64 MiB"), (3 * 2**40, "3.0 TiB")],
 )
 def test_sizes_are_binary_units(size, text):
-    """Bytes are shown in KiB, MiB and so on."""
-    assert size_text(size) == text
+    """Bytes are shown in KiB, MiB and so on; number and unit never part at the end of a line."""
+    assert size_text(size) == text.replace(" ", "\u00a0")
+
+
+@pytest.mark.parametrize(
+    ("release", "text"),
+    [
+        ("0123456789abcdef0123456789abcdef01234567", "0123456789ab"),
+        ("shop@0123456789abcdef0123456789abcdef01234567-dirty", "shop@0123456789ab-dirty"),
+        ("ab" * 32, "abababababab"),
+        ("shop@2.4.0", "shop@2.4.0"),
+        ("0123456789abcdef0123456789abcdef0123456", "0123456789abcdef0123456789abcdef0123456"),  # 39 digits
+        ("x" + "a" * 40, "x" + "a" * 40),
+    ],
+)
+def test_a_release_that_is_a_hash_is_cut(release, text):
+    """Twelve digits tell commits apart; anything else stays as it was sent."""
+    assert short_release(release) == text
 
 
 def test_a_sparkline_draws_one_bar_per_bucket_that_has_errors():

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from prometheus_client import PROCESS_COLLECTOR
 
 from error_manager.core.errors import AuthenticationError, NotFoundError, StorageError
 from error_manager.core.types import ItemCategory
 from error_manager.flows import access, monitoring
 from error_manager.integrations.api import parameters
+from error_manager.integrations.api.locality import is_local
 from error_manager.integrations.api.parameters import Cursor, Limit, Projects, Services
 from error_manager.monitoring import metrics
 from error_manager.security.auth import bearer
@@ -25,7 +25,6 @@ _MEDIA_TYPES = {
     "html": "text/html",
     "csv": "text/csv",
 }
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 @get("/outcomes", summary="Read the ledger", tags=["Ledger"])
@@ -92,7 +91,9 @@ async def list_reports(
 
 @get("/reports/{number:int}/{file_format:str}", summary="Download a report", tags=["Reports"])
 async def read_report(
-    services: Services, number: FromPath[int], file_format: FromPath[str]
+    services: Services,
+    number: Annotated[int, PathParameter(description="The `id` of the report.")],
+    file_format: Annotated[str, PathParameter(description="`json`, `html` or `csv`.")],
 ) -> Response[bytes]:
     """Return the file of a report: json, html or csv."""
     if not 0 < number <= parameters.MAX_ID or file_format not in _MEDIA_TYPES:
@@ -108,7 +109,7 @@ async def read_report(
 @get("/metrics", opt={"is_public": True}, include_in_schema=False)
 async def read_metrics(services: Services, request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the metrics of the installation, for a caller on this machine or with an API key."""
-    if not _is_local(request):
+    if not is_local(request):
         key = bearer(request.headers.get("authorization", ""))
         if not key:
             raise AuthenticationError
@@ -118,16 +119,6 @@ async def read_metrics(services: Services, request: Request[Any, Any, Any]) -> R
     except StorageError:
         ledger = None
     return Response(metrics.render(ledger, more=(PROCESS_COLLECTOR,)), media_type=metrics.CONTENT_TYPE)
-
-
-def _is_local(request: Request[Any, Any, Any]) -> bool:
-    """Return whether the caller sits on this machine; behind a proxy all seem to, so then nobody does."""
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 router = Router(path="/", route_handlers=[read_outcomes, read_status, list_reports, read_report])

@@ -7,7 +7,6 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Router, get
-from litestar.params import FromPath, FromQuery
 
 from error_manager.core.encoding import event_to_json
 from error_manager.core.fingerprint import fingerprint
@@ -16,12 +15,18 @@ from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.parameters import (
     Cursor,
+    Environment,
+    ErrorCode,
+    ErrorReference,
     Limit,
+    Module,
+    OfPattern,
     Projects,
+    Release,
     Search,
     Services,
+    Severities,
     Since,
-    Text,
     Until,
 )
 from error_manager.monitoring.why import Reason, reason
@@ -71,13 +76,13 @@ class ErrorBody:
 async def list_errors(  # noqa: PLR0917  # Litestar passes query parameters by name
     services: Services,
     project: Projects = None,
-    pattern: FromQuery[int | None] = None,
+    pattern: OfPattern = None,
     q: Search = "",
-    severity: FromQuery[list[Severity] | None] = None,
-    module: Text = "",
-    error_code: Text = "",
-    environment: Text = "",
-    release: Text = "",
+    severity: Severities = None,
+    module: Module = "",
+    error_code: ErrorCode = "",
+    environment: Environment = "",
+    release: Release = "",
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -99,7 +104,7 @@ async def list_errors(  # noqa: PLR0917  # Litestar passes query parameters by n
 
 
 @get("/{reference:str}", summary="Read an error")
-async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
+async def read_error(services: Services, reference: ErrorReference) -> ErrorBody:
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
     row, placement, parts = detail.row, detail.placement, fingerprint(detail.event).parts

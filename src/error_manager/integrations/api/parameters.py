@@ -7,11 +7,11 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from error_manager.core.errors import NotFoundError
 from error_manager.core.search import clean
-from error_manager.core.types import PatternId, ProjectId
+from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
 from error_manager.flows.services import QueryServices
 
 MAX_ID: Final = 2**31 - 1
@@ -42,7 +42,47 @@ Cursor = Annotated[
     str | None,
     QueryParameter(name="cursor", description="The `next` of the page before; none for the first."),
 ]
-Text = Annotated[str, QueryParameter(max_length=1000)]
+PatternNumber = Annotated[int, PathParameter(description="The `id` of the pattern, as lists give it.")]
+OfPattern = Annotated[
+    int | None, QueryParameter(name="pattern", description="Only errors of the pattern with this `id`.")
+]
+ErrorReference = Annotated[
+    str, PathParameter(description="The id of the error: ours, or the `event_id` of its client.")
+]
+Severities = Annotated[
+    list[Severity] | None,
+    QueryParameter(name="severity", description="Only these severities; may be given more than once."),
+]
+Status = Annotated[
+    PatternStatus | None,
+    QueryParameter(name="status", description="Only patterns in this state; all without it."),
+]
+Module = Annotated[
+    str,
+    QueryParameter(
+        name="module",
+        max_length=1000,
+        description="Only errors of exactly this module.",
+    ),
+]
+ErrorCode = Annotated[
+    str,
+    QueryParameter(
+        name="error_code",
+        max_length=1000,
+        description="Only errors with this code, such as `KeyError`.",
+    ),
+]
+Environment = Annotated[
+    str,
+    QueryParameter(
+        name="environment", max_length=1000, description="Only what happened there, such as `production`."
+    ),
+]
+Release = Annotated[
+    str,
+    QueryParameter(name="release", max_length=1000, description="Only what happened in this version."),
+]
 
 
 def project_ids(given: list[int] | None) -> tuple[ProjectId, ...]:

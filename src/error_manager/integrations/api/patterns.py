@@ -7,21 +7,24 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Router, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from error_manager.core.types import PatternStatus, Severity
 from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.body import read_json
 from error_manager.integrations.api.parameters import (
     Cursor,
+    Environment,
     Limit,
+    PatternNumber,
     Projects,
+    Release,
     Search,
     Services,
+    Severities,
     Since,
-    Text,
+    Status,
     Until,
 )
 from error_manager.monitoring.dashboard import window
@@ -67,14 +70,18 @@ async def list_patterns(  # noqa: PLR0917  # Litestar passes query parameters by
     services: Services,
     project: Projects = None,
     q: Search = "",
-    status: FromQuery[PatternStatus | None] = None,
-    severity: FromQuery[list[Severity] | None] = None,
-    environment: Text = "",
-    release: Text = "",
+    status: Status = None,
+    severity: Severities = None,
+    environment: Environment = "",
+    release: Release = "",
     since: Since = None,
     until: Until = None,
     sort: Annotated[
-        PatternOrder, QueryParameter(name="sort", description="Largest, newest or worst first.")
+        PatternOrder,
+        QueryParameter(
+            name="sort",
+            description="The largest, newest or worst come first.",
+        ),
     ] = (PatternOrder.LAST_SEEN),
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -95,7 +102,7 @@ async def list_patterns(  # noqa: PLR0917  # Litestar passes query parameters by
 @get("/{number:int}/errors", summary="List the errors of a pattern")
 async def list_pattern_errors(  # noqa: PLR0917  # as above
     services: Services,
-    number: FromPath[int],
+    number: PatternNumber,
     q: Search = "",
     since: Since = None,
     until: Until = None,
@@ -116,11 +123,11 @@ async def list_pattern_errors(  # noqa: PLR0917  # as above
 @get("/{number:int}/history", summary="Read the history of a pattern")
 async def read_history(  # noqa: PLR0917  # as above
     services: Services,
-    number: FromPath[int],
+    number: PatternNumber,
     since: Since = None,
     until: Until = None,
-    environment: Text = "",
-    release: Text = "",
+    environment: Environment = "",
+    release: Release = "",
 ) -> History:
     """Return errors per hour (up to three days) or UTC day; the last 14 days unless asked."""
     pattern = await services.queries.pattern(parameters.pattern_id(number))
@@ -137,7 +144,7 @@ async def read_history(  # noqa: PLR0917  # as above
 
 @get("/{number:int}/tags", summary="Read the tags of a pattern")
 async def read_tags(
-    services: Services, number: FromPath[int], since: Since = None, until: Until = None
+    services: Services, number: PatternNumber, since: Since = None, until: Until = None
 ) -> Tags:
     """Return the tags of a pattern with their most frequent values (whole UTC days)."""
     pattern = await services.queries.pattern(parameters.pattern_id(number))
@@ -150,14 +157,14 @@ async def read_tags(
 
 @post("/{number:int}/resolve", summary="Resolve a pattern", status_code=HTTP_200_OK)
 async def resolve(
-    services: Services, request: Request[Caller, Any, Any], number: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], number: PatternNumber
 ) -> PatternRow:
     """Mark a pattern resolved; its next error reopens it."""
     return await monitoring.resolve(services, parameters.pattern_id(number), person_id=request.user.person_id)
 
 
 @post("/{number:int}/ignore", summary="Ignore a pattern", status_code=HTTP_200_OK)
-async def ignore(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
+async def ignore(services: Services, request: Request[Caller, Any, Any], number: PatternNumber) -> PatternRow:
     """Ignore a pattern until a time, or for ever. Body: `{"until": "2030-01-01T00:00:00Z"}` or nothing."""
     wanted = await read_json(request, Ignore)
     return await monitoring.ignore(
@@ -169,13 +176,13 @@ async def ignore(services: Services, request: Request[Caller, Any, Any], number:
 
 
 @post("/{number:int}/reopen", summary="Reopen a pattern", status_code=HTTP_200_OK)
-async def reopen(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
+async def reopen(services: Services, request: Request[Caller, Any, Any], number: PatternNumber) -> PatternRow:
     """Mark a pattern unresolved."""
     return await monitoring.reopen(services, parameters.pattern_id(number), person_id=request.user.person_id)
 
 
 @post("/{number:int}/undo", summary="Undo the last change of a pattern", status_code=HTTP_200_OK)
-async def undo(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
+async def undo(services: Services, request: Request[Caller, Any, Any], number: PatternNumber) -> PatternRow:
     """Take back the last resolve, ignore, reopen, merge or split."""
     return await monitoring.undo(services, parameters.pattern_id(number), person_id=request.user.person_id)
 

@@ -20,6 +20,7 @@ _AWAY: Final = (
     "The database is away. Errors are still accepted and wait in the inbox; nothing is lost. Try again in "
     "a few seconds; if it stays away, run: error-manager doctor"
 )
+_DETAILS: Final = {404: "There is nothing at this address. /api/docs lists what there is."}
 _CODES: Final = {
     400: "malformed",
     401: "unauthenticated",
@@ -57,9 +58,8 @@ def problem(error: Exception) -> tuple[int, dict[str, object], dict[str, str]]: 
         case HTTPException():
             code = _CODES.get(error.status_code, "request")
             headers = dict(error.headers or {})
-            return _made(
-                error.status_code, code, HTTPStatus(error.status_code).description or "", headers=headers
-            )
+            detail = _DETAILS.get(error.status_code) or HTTPStatus(error.status_code).description or ""
+            return _made(error.status_code, code, detail, headers=headers)
         case _:
             return _made(500, "internal", "Something in Error Manager went wrong; its log says what.")
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router, get, post
-from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from error_manager.core.types import PatternId
 from error_manager.flows import regrouping
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.body import read_json
-from error_manager.integrations.api.parameters import Services
+from error_manager.integrations.api.parameters import PatternNumber, Services
 from error_manager.monitoring.why import Alike, Difference, Reason, reason
 from error_manager.security.auth import Caller
 from error_manager.storage.base import PatternChangeRow, PatternRow
@@ -108,7 +107,7 @@ class SplitBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/{number:int}", summary="Read a pattern")
-async def read_pattern(services: Services, number: FromPath[int]) -> PatternDetail:
+async def read_pattern(services: Services, number: PatternNumber) -> PatternDetail:
     """Return one pattern, why it is one, and what tells it from the pattern most like it.
 
     A pattern that was merged into another answers with that one, and with its own id as `alias`.
@@ -134,7 +133,7 @@ async def read_pattern(services: Services, number: FromPath[int]) -> PatternDeta
 
 
 @get("/{number:int}/groups", summary="List the groups of a pattern")
-async def list_groups(services: Services, number: FromPath[int]) -> Groups:
+async def list_groups(services: Services, number: PatternNumber) -> Groups:
     """Return up to 500 groups, most frequent first."""
     row = await services.queries.pattern(parameters.pattern_id(number))
     return Groups(
@@ -159,14 +158,14 @@ async def list_groups(services: Services, number: FromPath[int]) -> Groups:
 
 
 @get("/{number:int}/changes", summary="List what was done to a pattern")
-async def list_changes(services: Services, number: FromPath[int]) -> Changes:
+async def list_changes(services: Services, number: PatternNumber) -> Changes:
     """Return the last 100 changes: who, when, what, and which other patterns it was about."""
     row = await services.queries.pattern(parameters.pattern_id(number))
     return Changes(items=await services.queries.changes(row.id, limit=100))
 
 
 @post("/{number:int}/merge", summary="Merge patterns into this one", status_code=HTTP_200_OK)
-async def merge(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
+async def merge(services: Services, request: Request[Caller, Any, Any], number: PatternNumber) -> PatternRow:
     """Move all errors of other patterns of the project into this one. Body: `{"with": [2, 3]}`.
 
     This pattern keeps its id; the ids of the others lead to it. Errors that come later follow.
@@ -179,7 +178,7 @@ async def merge(services: Services, request: Request[Caller, Any, Any], number: 
 
 
 @post("/{number:int}/split", summary="Split groups off a pattern", status_code=HTTP_200_OK)
-async def split(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> Split:
+async def split(services: Services, request: Request[Caller, Any, Any], number: PatternNumber) -> Split:
     """Move groups back to the pattern they came from, or to a new one.
 
     Body: `{"groups": ["00...ff"], "title": "..."}`; with a title the pattern is always new.

@@ -57,9 +57,14 @@ def create_app(services: QueryServices) -> Litestar:
 
 
 def _openapi(services: QueryServices) -> OpenAPIConfig:
-    scheme = SecurityScheme(type="http", scheme="bearer", description="An API key: em_adm_...")
+    scheme = SecurityScheme(
+        type="http",
+        scheme="bearer",
+        description="An API key: `admin_token` in the data folder's `connection.json`.",
+    )
     return OpenAPIConfig(
         title="Error Manager",
+        use_handler_docstrings=True,
         version=services.version,
         description="Errors, patterns and the ledger. Errors of the API are RFC 9457 problem details.",
         components=Components(security_schemes={"key": scheme}),

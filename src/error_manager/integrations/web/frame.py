@@ -21,6 +21,8 @@ _RANGE_WORDS: Final = tuple((value, word) for value, word, _ in RANGES)
 class PageFrame:
     """The frame of one page. Empty choices are not drawn; ``line`` is None while the database is away.
 
+    ``is_bare`` frames know nothing of the installation; their foot line is fetched by the browser.
+
     ``scope`` is the project that foot line and live events are limited to; None = the whole installation.
     """
 
@@ -43,6 +45,7 @@ class PageFrame:
     search: str = ""
     kept: tuple[tuple[str, str], ...] = ()
     filter_action: str = "/patterns"
+    is_bare: bool = False
 
 
 async def plain_frame(
@@ -61,6 +64,11 @@ async def plain_frame(
         scope=scope,
         kept=(("project", str(project.id)),) if project else (),
     )
+
+
+def bare_frame() -> PageFrame:
+    """Return the frame of a page that may ask nobody."""
+    return PageFrame(active="", rail=rail(ProjectId(1)), is_bare=True)
 
 
 async def list_frame(

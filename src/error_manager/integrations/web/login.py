@@ -15,6 +15,8 @@ from litestar.response import Redirect
 
 from error_manager.core.errors import AuthenticationError
 from error_manager.flows import access
+from error_manager.flows.services import QueryServices
+from error_manager.integrations.api.locality import is_local
 from error_manager.integrations.api.parameters import Services
 from error_manager.integrations.web.gate import check_origin
 from error_manager.integrations.web.template import html
@@ -24,9 +26,9 @@ Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED
 
 
 @get("/login", opt={"is_public": True}, include_in_schema=False)
-async def show_login() -> Response[bytes]:
+async def show_login(services: Services, request: Request[Any, Any, Any]) -> Response[bytes]:
     """Tell how to get a link."""
-    return html("login.html", frame=None, reason="")
+    return _ask(services, request)
 
 
 @get("/login/{token:str}", opt={"is_public": True}, include_in_schema=False)
@@ -48,7 +50,7 @@ async def sign_in(services: Services, request: Request[Any, Any, Any], data: For
             user_agent=request.headers.get("user-agent", ""),
         )
     except AuthenticationError as error:
-        return html("login.html", frame=None, reason=str(error), status_code=401)
+        return _ask(services, request, reason=str(error), status_code=401)
     cookie = Cookie(
         key=cookie_name(is_tls=services.is_tls),
         value=session_id,
@@ -73,3 +75,11 @@ async def sign_out(services: Services, request: Request[Any, Any, Any]) -> Respo
     response = Redirect("/login", status_code=303)
     response.delete_cookie(name, path="/")
     return response
+
+
+def _ask(
+    services: QueryServices, request: Request[Any, Any, Any], *, reason: str = "", status_code: int = 200
+) -> Response[bytes]:
+    """Return the page that says how to get a link: in full on this machine, without its folders to others."""
+    command = services.login_command if is_local(request) else ""
+    return html("login.html", frame=None, reason=reason, command=command, status_code=status_code)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from error_manager.core.version import PACKAGE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
@@ -145,8 +147,9 @@ def snippets(*, url: str, key: str, dsn: str) -> tuple[Snippet, ...]:
         Snippet(
             slug="error-manager",
             title="Our client",
-            install="pip install error-manager",
+            install=f"pip install {PACKAGE}",
             code=filled(_OWN),
-            note="Python without any dependency; it masks personal data before sending.",
+            note="Python without any dependency; it masks personal data before sending. "
+            "Run it where a checkout of Error Manager lies: the name on PyPI is another project's.",
         ),
     )

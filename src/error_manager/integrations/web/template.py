@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
+from error_manager.core.wording import plural
 from error_manager.integrations.web import view
 from error_manager.integrations.web.asset import asset_url
 from error_manager.storage.base import HistoryPoint, PatternChangeRow, PatternRow
@@ -96,6 +97,8 @@ def environment() -> Environment:
         "history_path": _history_path,
         "is_fresh": is_fresh,
         "iso": view.iso_time,
+        "plural": plural,
+        "release": view.short_release,
         "second_line": second_line,
         "segments": view.segments,
         "shape": view.severity_shape,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from error_manager.core.types import Breadcrumb, ErrorEvent, ExceptionInfo, Frame
+from error_manager.core.wording import plural
 from error_manager.integrations.web.view import offset_text, package_of
 
 _OPEN_FRAMES: Final = 6
@@ -156,7 +157,7 @@ def _library_label(frames: Iterable[Frame]) -> str:
     names = list(dict.fromkeys(packages))
     listed = ", ".join(names[:_NAMED_LIBRARIES])
     more = len(names) - _NAMED_LIBRARIES
-    count = f"{len(packages)} frame{'s' if len(packages) != 1 else ''} in "
+    count = f"{len(packages)} {plural(len(packages), 'frame')} in "
     if more > 0:
         return f"{count}{listed} and {more} more"
     return f"{count}{'library ' if len(names) == 1 else ''}{listed}"

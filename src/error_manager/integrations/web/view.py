@@ -19,6 +19,9 @@ from error_manager.core.value_mask import WILDCARD
 THIN_SPACE: Final = "\u202f"
 """Narrow no-break space between thousands; figures stay on one line."""
 
+NO_BREAK_SPACE: Final = "\u00a0"
+"""Between a number and its unit, which stay on one line."""
+
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
@@ -30,6 +33,8 @@ _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_HASH: Final = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{40}|[0-9a-f]{64})(?![0-9A-Za-z])")  # SHA-1, SHA-256
+_HASH_CHARS: Final = 12
 _MASK: Final = re.compile(r"\[([a-z][a-z0-9]*(?:-[a-z0-9]+){0,3})\]")
 _TAG_KEY: Final = re.compile(r"[A-Za-z0-9_.\-]{1,59}")
 
@@ -199,9 +204,15 @@ def size_text(size_bytes: int) -> str:
     size = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024:
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+            number = f"{size:.0f}" if size >= 10 or unit == "B" else f"{size:.1f}"
+            return f"{number}{NO_BREAK_SPACE}{unit}"
         size /= 1024
-    return f"{size:.1f} TiB"
+    return f"{size:.1f}{NO_BREAK_SPACE}TiB"
+
+
+def short_release(text: str) -> str:
+    """Return a release with its hashes cut to 12 digits, as git shows them: ``shop@1f2e3d4c5b6a``."""
+    return _HASH.sub(lambda match: match[0][:_HASH_CHARS], text)
 
 
 def sparkline(counts: Sequence[int], *, width: int = 120, height: int = 28) -> str:

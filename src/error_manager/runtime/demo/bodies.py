@@ -34,20 +34,20 @@ _encode = msgspec.json.Encoder().encode
 class BodyMaker:
     """Makes bodies; the same seed and start give the same bytes."""
 
-    def __init__(self, start: datetime, *, seed: int) -> None:
-        """Keep when the demo begins (UTC midnight) and its seed."""
+    def __init__(self, start: datetime, *, seed: int, name: str) -> None:
+        """Keep when the demo begins (UTC midnight), its seed, and the name that its ids are made from."""
         self._start = start
         self._seed = seed
+        self._name = name
         self._stacks: dict[str, tuple[JsonDict, ...]] = {}
 
     def body(self, moment: Moment, index: int) -> tuple[EventId, bytes]:
         """Return (event id, JSON) of the ``index``-th error."""
+        event_id = self.event_id(index)
         rng = Random(f"{self._seed}:{index}")  # noqa: S311  # demo data, not a secret
         fault, service = moment.fault, SERVICES[moment.fault.service]
         values = _values(moment, service, rng)
         message = fault.message.format(**values)
-        text = f"{self._seed}:{self._start.isoformat()}:{index}"
-        event_id = EventId(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
         event: JsonDict = {
             "event_id": event_id,
             "timestamp": moment.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -70,6 +70,11 @@ class BodyMaker:
         if service.platform != "java":
             event["request"] = _request(fault, values)
         return event_id, _encode(event)
+
+    def event_id(self, index: int) -> EventId:
+        """Return the id of the ``index``-th error; the same in each run, so that nothing is stored twice."""
+        text = f"{self._name}:{index}"
+        return EventId(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
     def _release(self, service: Service, at: datetime) -> str:
         current = service.releases[0]

@@ -1,15 +1,16 @@
-"""Stores the demo's errors in two processes, in order of time; stands in for clients (seed box: none)."""
+"""Stores the demo's errors in two processes; stands in for clients (seed box: none)."""
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.queues import Queue
-from queue import Empty
+from functools import partial
+from multiprocessing.connection import Connection, wait
 from typing import Final
 
 from error_manager.core.errors import StorageUnavailableError
@@ -18,87 +19,118 @@ from error_manager.flows.processing import import_records
 from error_manager.runtime.collector import Collector
 from error_manager.runtime.demo.bodies import BodyMaker
 from error_manager.runtime.demo.faults import SERVICES
-from error_manager.runtime.demo.schedule import Moment
+from error_manager.runtime.demo.order import Numbered
 from error_manager.runtime.settings import Settings
-from error_manager.runtime.wiring.worker import Worker, build
+from error_manager.runtime.wiring.worker import build
 from error_manager.storage.base import InboxRecord, RecordKind
 
-_BATCH: Final = 500
-_PROCESSES: Final = 2
+PROCESSES: Final = 2
+BATCH: Final = 500
 _FIRST_SHARD: Final = 1000  # away from the shards of workers
-_PATIENCE: Final = 20
+_PATIENCE_S: Final = 60.0
 _RETRY_S: Final = 0.5
-_AWAY: Final = "The database went away while the demo was written. Run it again: it goes on where it stopped."
+_LOST: Final = "The database went away while the demo was written. Run it again: it goes on where it stopped."
 
-Numbered = tuple[int, Moment]
+Batches = Sequence[Sequence[Numbered]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What all processes of an import share."""
+    """What all processes of an import share; ``name`` tells the ids of one demo from those of another."""
 
     settings: Settings
     projects: Mapping[str, ProjectId]
     start: datetime
     seed: int
+    name: str
+
+    @property
+    def maker(self) -> BodyMaker:
+        """Return what makes the errors."""
+        return BodyMaker(self.start, seed=self.seed, name=self.name)
 
 
-def store(plan: Plan, moments: Sequence[Numbered]) -> Iterator[int]:
-    """Store the errors of the moments; yield the number stored after each batch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a process tells: errors it has stored since the last word, and whether the database is away."""
+
+    stored: int = 0
+    is_away: bool = False
+
+
+def store(plan: Plan, parts: Sequence[Batches]) -> Iterator[Progress]:
+    """Store the errors, each part by a process of its own and in its order; yield what they tell.
 
     Raises:
-        StorageUnavailableError: the database is away for ten seconds, or a process of ours died.
+        StorageUnavailableError: the database was away for a minute, or a process of ours died.
     """
     context = multiprocessing.get_context("spawn")
-    done: Queue[int] = context.Queue()
-    batches = [moments[first : first + _BATCH] for first in range(0, len(moments), _BATCH)]
-    workers = [
-        context.Process(target=_work, args=(plan, batches[index::_PROCESSES], index, done), daemon=True)
-        for index in range(_PROCESSES)
-    ]
-    for worker in workers:
-        worker.start()
-    left = len(batches)
+    workers = []
+    open_ends: list[Connection] = []
+    # Pipes, not a queue: its semaphores are reported as leaked when we are interrupted, and the end of a pipe
+    # says at once that a process is gone.
     try:
-        while left:
-            try:
-                yield done.get(timeout=1.0)
-                left -= 1
-            except Empty:
-                if any(worker.exitcode for worker in workers):
-                    raise StorageUnavailableError(_AWAY) from None
+        for index, batches in enumerate(parts):
+            ours, theirs = context.Pipe(duplex=False)
+            worker = context.Process(target=_work, args=(plan, batches, index, theirs), daemon=True)
+            worker.start()
+            theirs.close()
+            workers.append(worker)
+            open_ends.append(ours)
+        left = sum(len(batches) for batches in parts)
+        while open_ends:
+            ready = wait(open_ends)
+            for end in [each for each in open_ends if each in ready]:
+                try:
+                    told: Progress = end.recv()
+                except EOFError:
+                    open_ends.remove(end)
+                    continue
+                left -= bool(told.stored)
+                yield told
+        if left:
+            raise StorageUnavailableError(_LOST)
     finally:
         for worker in workers:
-            worker.join(timeout=None if not left else 0)
             worker.terminate()
+            worker.join()
 
 
-def _work(plan: Plan, batches: Sequence[Sequence[Numbered]], index: int, done: Queue[int]) -> None:
-    asyncio.run(_store(plan, batches, index, done))
+def _work(plan: Plan, batches: Batches, index: int, told: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us, too; our parent ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        asyncio.run(_store(plan, batches, index, told))
+    except (StorageUnavailableError, BrokenPipeError):
+        return  # the pipe ends before its time: our parent says so, or is gone itself
 
 
-async def _store(plan: Plan, batches: Sequence[Sequence[Numbered]], index: int, done: Queue[int]) -> None:
-    maker = BodyMaker(plan.start, seed=plan.seed)
+async def _store(plan: Plan, batches: Batches, index: int, told: Connection) -> None:
+    maker = plan.maker
     worker = build(plan.settings, index=_FIRST_SHARD + index)
-    await worker.dictionaries.load(worker.store)
     collector = Collector(time.monotonic)
     try:
+        await _patiently(lambda: worker.dictionaries.load(worker.store), told)
         for batch in batches:
-            await _import(worker, list(_records(maker, batch, plan.projects)))
-            await worker.dictionaries.train(worker.store)
+            records = list(_records(maker, batch, plan.projects))
+            await _patiently(partial(import_records, worker.services, records), told)
+            await _patiently(lambda: worker.dictionaries.train(worker.store), told)
             collector.collect()
-            done.put(len(batch))
+            told.send(Progress(stored=len(batch)))
     finally:
         await worker.close()
 
 
-async def _import(worker: Worker, records: Sequence[InboxRecord]) -> None:
-    for attempt in range(1, _PATIENCE + 1):
+async def _patiently(step: Callable[[], Awaitable[object]], told: Connection) -> None:
+    """Take a step; while the database is away tell so and try again, up to a minute."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
         try:
-            await import_records(worker.services, records)
+            await step()
         except StorageUnavailableError:
-            if attempt == _PATIENCE:
+            if time.monotonic() >= until:
                 raise
+            told.send(Progress(is_away=True))
             await asyncio.sleep(_RETRY_S)
         else:
             return

@@ -1,19 +1,22 @@
-"""The demo's projects, made once, and the one pattern somebody resolved in the middle of it."""
+"""What the demo asks the database: its projects, what is written already, the pattern somebody resolved."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
+from error_manager.core.errors import NotFoundError
 from error_manager.core.types import PatternStatus, ProjectId
 from error_manager.flows.access import create_project
 from error_manager.flows.services import AccessServices
 from error_manager.runtime.demo.faults import SERVICES
+from error_manager.runtime.demo.importer import Batches, Plan
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import open_sealer
 from error_manager.storage.base import Bucket, PatternFilter, PatternOrder, Window
@@ -49,6 +52,27 @@ async def ensure_projects(settings: Settings) -> dict[str, ProjectId]:
                 project, _ = await create_project(services, service.name)
                 known[service.name] = project.id
         return {slug: known[service.name] for slug, service in SERVICES.items()}
+
+
+async def unwritten(plan: Plan, parts: Sequence[Batches]) -> tuple[Batches, ...]:
+    """Return what is left of each part; each is written in its order, so halving finds the place."""
+    async with _connections(plan.settings) as connections:
+        queries = PostgresQueries(connections)
+        return tuple([batches[await _reached(queries, plan, batches) :] for batches in parts])
+
+
+async def _reached(queries: PostgresQueries, plan: Plan, batches: Batches) -> int:
+    low, high = 0, len(batches)
+    while low < high:
+        middle = (low + high) // 2
+        number, _ = batches[middle][-1]
+        try:
+            await queries.error(UUID(plan.maker.event_id(number)), project_ids=tuple(plan.projects.values()))
+        except NotFoundError:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 async def resolve_as_of(settings: Settings, project_id: ProjectId, *, title: str, at: datetime) -> None:

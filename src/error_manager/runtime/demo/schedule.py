@@ -13,6 +13,8 @@ from typing import Final
 from error_manager.runtime.demo.faults import FAULTS, Fault
 
 DAYS: Final = 14
+RESOLVED_FAULT: Final = "api-coupon"
+"""Somebody resolves it in the middle of the demo; a release brings it back."""
 _HOURS: Final = DAYS * 24
 _DAY_CURVE: Final[tuple[float, ...]] = tuple(
     0.25 + 1.5 * math.pow(max(0.0, math.sin(math.pi * (hour - 5) / 19)), 1.6) for hour in range(24)
@@ -105,7 +107,7 @@ def fixed_at(start: datetime) -> datetime:
 
 def _is_fixed(moment: Moment, start: datetime) -> bool:
     """Return whether the moment falls into the time when the coupon fault was mended."""
-    is_coupon = moment.fault.key == "api-coupon" and not moment.incident
+    is_coupon = moment.fault.key == RESOLVED_FAULT and not moment.incident
     return is_coupon and moment.at >= fixed_at(start) - timedelta(hours=6)
 
 

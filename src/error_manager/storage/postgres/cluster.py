@@ -103,8 +103,7 @@ class Cluster:
             return self.password_file(role).read_text(encoding="ascii").strip()
         except FileNotFoundError as error:
             raise DataFolderError(
-                f"{self.password_file(role)} is missing: `error-manager up` was never run on "
-                f"{self.data_dir}. Name the server's folder with --data-dir; `make run` uses ./.data."
+                f"{self.password_file(role)} is missing: `error-manager up` was never run on {self.data_dir}."
             ) from error
 
     def url(self, role: str, database: str = DATABASE) -> str:

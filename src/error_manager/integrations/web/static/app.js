@@ -214,6 +214,7 @@
       place.textContent = compact(number);
       place.title = number.toLocaleString("en").replaceAll(",", "\u202f");
     }
+    for (const place of all("[data-when]")) place.hidden = !ledger[place.dataset.when];
     const dot = one("[data-ledger-dot]");
     dot?.classList.toggle("em-dot-on", ledger.healthy);
     dot?.classList.toggle("em-dot-off", !ledger.healthy);
