@@ -453,4 +453,4 @@ def test_what_is_not_there_is_a_page_with_a_way_back(page: Page, server: Server)
     answer = page.goto(f"{server.url}/patterns/1/99999999")
     assert answer is not None
     assert answer.status == 404
-    expect(page.get_by_role("link", name="Patterns")).to_be_visible()
+    expect(page.locator("#main").get_by_role("link", name="Patterns")).to_be_visible()
