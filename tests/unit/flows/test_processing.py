@@ -19,6 +19,7 @@ from error_manager.security.pii import Masker
 from error_manager.storage.base import Cursor, InboxRecord, Project, RecordKind
 from error_manager.storage.in_flight import InFlightFile
 from error_manager.storage.memory import MemoryInbox
+from error_manager.storage.memory_templates import NoTemplates
 from error_manager.storage.memory_errors import (
     MemoryErrorStore,
     MemoryInFlight,
@@ -69,6 +70,7 @@ def svc():
         inbox=MemoryInbox(),
         store=MemoryErrorStore(),
         projects=MemoryProjects(PROJECT),
+        templates=NoTemplates(),
         masker=Masker(re.compile),
         codec=plain,
         dictionaries=plain,
