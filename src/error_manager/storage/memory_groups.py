@@ -130,7 +130,7 @@ class GroupMap:
         kept = self._kept([*members, *aliases])
         main = self._note(target, "merged", now, states=kept, groups=moved, others=sources, by=by)
         for source in sources:
-            self._note(source, "merged_into", now, main=main, others=[target])
+            self._note(source, "merged_into", now, main=main, others=[target], by=by)
         target.state = joined_state(
             [
                 (
@@ -283,6 +283,7 @@ class GroupMap:
             action=action,
             others=tuple(PatternName(id=other.id, title=other.title) for other in others),
             undone=undoes.action if undoes else "",
+            is_template=by == TEMPLATE,
         )
         self._changes.append(
             Change(

@@ -57,7 +57,9 @@ class MemoryTemplates:
     async def waiting(self) -> tuple[ProjectId, ...]:
         """Return the projects with groups that mining has not read."""
         projects = sorted({pattern.first.project_id for pattern in self._map.patterns.values()})
-        return tuple(project for project in projects if self._unread(project, self._state(project).pattern_id))
+        return tuple(
+            project for project in projects if self._unread(project, self._state(project).pattern_id)
+        )
 
     async def state(self, project_id: ProjectId) -> MiningState:
         """Return where mining stands in a project."""

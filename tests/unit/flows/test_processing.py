@@ -19,7 +19,6 @@ from error_manager.security.pii import Masker
 from error_manager.storage.base import Cursor, InboxRecord, Project, RecordKind
 from error_manager.storage.in_flight import InFlightFile
 from error_manager.storage.memory import MemoryInbox
-from error_manager.storage.memory_templates import NoTemplates
 from error_manager.storage.memory_errors import (
     MemoryErrorStore,
     MemoryInFlight,
@@ -27,6 +26,7 @@ from error_manager.storage.memory_errors import (
     MemoryPublisher,
     PlainCompressor,
 )
+from error_manager.storage.memory_templates import NoTemplates
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 PROJECT = Project(id=ProjectId(1), name="P", slug="p", subject_key=b"k" * 32)

@@ -10,7 +10,7 @@ from litestar import Router, get
 from litestar.params import FromPath, FromQuery
 
 from error_manager.core.encoding import event_to_json
-from error_manager.core.fingerprint import fingerprint
+from error_manager.core.fingerprint import fingerprint, template_parts
 from error_manager.core.types import ErrorId, EventId, PatternId, ProjectId, Severity
 from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
@@ -103,6 +103,7 @@ async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
     row, placement, parts = detail.row, detail.placement, fingerprint(detail.event).parts
+    parts = template_parts(placement.template, parts)
     return ErrorBody(
         id=row.id,
         event_id=row.event_id,

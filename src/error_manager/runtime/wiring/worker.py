@@ -84,7 +84,7 @@ def build(settings: Settings, *, index: int) -> Worker:
             statement_timeout_s=settings.database.worker_statement_timeout_s,
         )
     )
-    templates = LoadedTemplates(template_store)
+    templates = LoadedTemplates(template_store, monotonic=time.monotonic)
     seal_record, open_record = _dead_letter_codec(sealer)
     services = ProcessServices(
         inbox=inbox,

@@ -194,7 +194,11 @@ LIMIT 1
 -- name: read_groups
 SELECT encode(g.group_id, 'hex'), g.by, g.since, coalesce(who.name, ''), o.title, o.message, o.culprit,
     coalesce(o.metadata -> 'parts', '[]'), coalesce((o.metadata ->> 'version')::int, 0), d.count,
-    coalesce(n.timestamp, g.last_seen, p.last_seen), left(p.pattern_hash, 32) = encode(g.group_id, 'hex')
+    coalesce(n.timestamp, g.last_seen, p.last_seen), left(p.pattern_hash, 32) = encode(g.group_id, 'hex'),
+    coalesce((SELECT t.text
+        FROM pattern_groups o JOIN templates t ON t.project_id = o.project_id AND t.id = o.template_id
+        WHERE o.project_id = g.project_id AND o.group_id = coalesce(g.template_group_id, g.group_id)
+            AND (g.by <> 'person' OR o.pattern_id = g.pattern_id)), '')
 FROM pattern_groups g
 JOIN error_patterns p ON p.project_id = g.project_id AND p.id = g.pattern_id
 JOIN error_patterns o ON o.project_id = g.project_id AND o.id = coalesce(g.origin_id, g.pattern_id)
@@ -214,7 +218,13 @@ ORDER BY d.count DESC, g.group_id
 LIMIT %(limit)s
 
 -- name: read_comparable
-SELECT p.id, p.title, p.message, p.culprit, coalesce(p.metadata -> 'parts', '[]'), p.frequency, s.shared
+SELECT p.id, p.title, p.message, p.culprit, coalesce(p.metadata -> 'parts', '[]'), p.frequency, s.shared,
+    coalesce((SELECT t.text
+        FROM pattern_groups g
+        JOIN pattern_groups o ON o.project_id = g.project_id AND o.group_id = coalesce(g.template_group_id, g.group_id)
+        JOIN templates t ON t.project_id = o.project_id AND t.id = o.template_id
+        WHERE g.project_id = p.project_id AND g.group_id = decode(left(p.pattern_hash, 32), 'hex')
+            AND (g.by <> 'person' OR o.pattern_id = g.pattern_id)), '')
 FROM error_patterns me
 JOIN error_patterns p ON p.project_id = me.project_id AND p.id <> me.id AND p.merged_into IS NULL
 CROSS JOIN LATERAL (
