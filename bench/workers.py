@@ -56,7 +56,7 @@ def main(errors: int, batch: int) -> None:
         is_same = _sets(first) == _sets(found)
         patterns = len({pattern for pattern, is_trace in found.values() if not is_trace})
         print(
-            f"workers {workers}: {len(found):,} errors in {seconds:.0f} s, bare messages {patterns} patterns, "
+            f"workers {workers}: {len(found):,} errors, {seconds:.0f} s, {patterns} patterns of messages, "
             f"ARI {score:.4f}, errors with stacks {'the same sets' if is_same else 'OTHER SETS'}",
             flush=True,
         )
