@@ -32,18 +32,21 @@ _SETTLE_S: Final = 5
 """After the last error: several rounds of the miner."""
 _SENDERS: Final = 4
 _FOUND: Final = """
-SELECT e.event_id::text, g.pattern_id, e.message = '', p.frequency
+SELECT e.event_id, g.pattern_id, p.frequency
 FROM project_errors e
 JOIN pattern_groups g USING (project_id, group_id)
 JOIN error_patterns p ON p.project_id = g.project_id AND p.id = g.pattern_id
 """
 
-Found = dict[str, tuple[int, bool]]
+Found = dict[str, int]
+"""The pattern of each error, by the id that its client gave."""
 
 
 def main(errors: int, batch: int) -> None:
     """Print a line for each number of workers."""
-    bodies = [event_to_json(event) for event in load(errors, seed=1)]
+    events = load(errors, seed=1)
+    traces = {str(event.event_id) for event in events if event.exceptions}
+    bodies = [event_to_json(event) for event in events]
     first: Found = {}
     for workers in _WORKERS:
         random.Random(workers).shuffle(bodies)
@@ -51,13 +54,14 @@ def main(errors: int, batch: int) -> None:
         found = _run(bodies, workers, batch)
         seconds = time.monotonic() - began
         first = first or found
-        told = [(first[event][0], found[event][0]) for event in first if not first[event][1]]
+        told = [(first[event], found[event]) for event in first if event not in traces]
         score = adjusted_rand_index([one for one, _ in told], [other for _, other in told])
-        is_same = _sets(first) == _sets(found)
-        patterns = len({pattern for pattern, is_trace in found.values() if not is_trace})
+        stacks = _sets(found, traces)
+        is_same = stacks == _sets(first, traces)
+        patterns = len({other for _, other in told})
         print(
             f"workers {workers}: {len(found):,} errors, {seconds:.0f} s, {patterns} patterns of messages, "
-            f"ARI {score:.4f}, errors with stacks {'the same sets' if is_same else 'OTHER SETS'}",
+            f"ARI {score:.4f}, {len(stacks)} of stacks: {'the same sets' if is_same else 'OTHER SETS'}",
             flush=True,
         )
 
@@ -77,11 +81,11 @@ def _run(bodies: list[dict[str, object]], workers: int, batch: int) -> Found:
             ) as connection:
                 rows = connection.execute(_FOUND).fetchall()
     counts: dict[int, int] = {}
-    for _, pattern, *_ in rows:
+    for _, pattern, _ in rows:
         counts[pattern] = counts.get(pattern, 0) + 1
-    if any(counts[pattern] != frequency for _, pattern, _, frequency in rows):
+    if any(counts[pattern] != frequency for _, pattern, frequency in rows):
         raise RuntimeError("a pattern does not say how many errors it has")
-    return {event: (pattern, is_trace) for event, pattern, is_trace, _ in rows}
+    return {event.hex: pattern for event, pattern, _ in rows}
 
 
 def _post(product: Product, events: list[dict[str, object]]) -> None:
@@ -92,11 +96,10 @@ def _post(product: Product, events: list[dict[str, object]]) -> None:
         answer.read()
 
 
-def _sets(found: Found) -> set[frozenset[str]]:
+def _sets(found: Found, traces: set[str]) -> set[frozenset[str]]:
     patterns: dict[int, set[str]] = {}
-    for event, (pattern, is_trace) in found.items():
-        if is_trace:
-            patterns.setdefault(pattern, set()).add(event)
+    for event in traces:
+        patterns.setdefault(found[event], set()).add(event)
     return {frozenset(events) for events in patterns.values()}
 
 
