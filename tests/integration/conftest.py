@@ -6,7 +6,8 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,13 @@ def empty_database(cluster: Cluster) -> Iterator[TestDatabase]:
 def database(cluster: Cluster, postgres: TestDatabase) -> Iterator[TestDatabase]:
     """A fresh migrated database, copied from the template; dropped at the end."""
     yield from _fresh(cluster, postgres.name)
+
+
+@pytest.fixture
+def new_database(cluster: Cluster, postgres: TestDatabase) -> Iterator[Callable[[], TestDatabase]]:
+    """Makes fresh migrated databases, as many as a test needs; dropped at the end."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(contextmanager(_fresh)(cluster, postgres.name))
 
 
 def _fresh(cluster: Cluster, template: str) -> Iterator[TestDatabase]:

@@ -38,8 +38,13 @@ _ERRNO_NAMES: Final = {
 """Numbers of Linux (errno(3)); those of other systems that differ stay numbers in the message."""
 
 
-def catalog(event: ErrorEvent) -> CatalogEntry:
-    """Return where a (masked) error belongs."""
+def catalog(event: ErrorEvent, *, template_id: int | None = None) -> CatalogEntry:
+    """Return where a (masked) error belongs.
+
+    Args:
+        event: the error.
+        template_id: the mined template of a bare message, None when it has none.
+    """
     crash = crashing_frame(event)
     return CatalogEntry(
         module=cut_left(_module(event, crash), MODULE_CHARS),
@@ -48,7 +53,7 @@ def catalog(event: ErrorEvent) -> CatalogEntry:
         title=_title(event),
         culprit=_culprit(event, crash),
         template=_template(event),
-        fingerprint=fingerprint(event),
+        fingerprint=fingerprint(event, template_id=template_id),
     )
 
 

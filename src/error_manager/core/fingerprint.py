@@ -2,14 +2,15 @@
 
 A pure function with typed masks only: type chain and the innermost place of the application that is no
 plumbing, with the missing name or the message where these say too little; for bare messages the template or
-the masked text, with its logger. Parts are readable, because pages show them as the reason. The result is
-the same before and after masking.
+the masked text, with its logger. Which mined template a bare message has is an argument (ADR 0011). Parts
+are readable, because pages show them as the reason. The result is the same before and after masking.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from error_manager.core.place import collapse, is_minified, is_nameless, is_nested, place_name
@@ -18,6 +19,11 @@ from error_manager.core.text_mask import are_clean, mask_line, mask_message, mas
 from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame, evolve
 
 VERSION: Final = 0
+MESSAGE_PART: Final = "message: "
+"""What the parts of a bare message begin with."""
+LOGGER_PART: Final = "logger: "
+TEMPLATE_PART: Final = "template: #"
+"""What the parts of a mined template begin with, before its id."""
 _DEFAULT: Final = re.compile(r"^\{\{\s*default\s*\}\}$")
 _LIBRARY_FRAMES: Final = 3
 """Innermost frames that name a place when no frame belongs to the application."""
@@ -59,9 +65,38 @@ _LEADING_NAME: Final = re.compile(
 )
 
 
-def fingerprint(event: ErrorEvent) -> Fingerprint:
-    """Return version, readable parts and hash of the group an error belongs to."""
+def fingerprint(event: ErrorEvent, *, template_id: int | None = None) -> Fingerprint:
+    """Return version, readable parts and hash of the group an error belongs to.
+
+    Args:
+        event: the error.
+        template_id: the mined template that a bare message has (see ``is_bare``), None for its masked text.
+    """
     parts = tuple(_client_parts(event) if event.fingerprint else _default_parts(event))
+    if template_id is not None and is_bare(event):
+        return template_fingerprint(template_id, parts)
+    return _hashed(parts)
+
+
+def template_fingerprint(template_id: int, parts: tuple[str, ...]) -> Fingerprint:
+    """Return the fingerprint of a mined template, given the parts that a bare message of it has by its text.
+
+    No masked text is the id of a template: masks take its digits.
+    """
+    return _hashed((f"{TEMPLATE_PART}{template_id}", *parts[1:]))
+
+
+def template_parts(text: str, parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a bare message for people: with the text of its template, if that is not ""."""
+    return (f"template: {text}", *parts[1:]) if text else tuple(parts)
+
+
+def is_bare(event: ErrorEvent) -> bool:
+    """Return whether an error is no more than a message: only these have mined templates (design D6)."""
+    return not (event.fingerprint or event.exceptions or event.frames or event.template or not event.message)
+
+
+def _hashed(parts: tuple[str, ...]) -> Fingerprint:
     text = "\x1f".join((str(VERSION), *parts))
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return Fingerprint(version=VERSION, parts=parts, hash=digest)
@@ -89,9 +124,9 @@ def _message_parts(event: ErrorEvent) -> list[str]:
     if event.template:
         parts = [f"template: {mask_message(event.template, keeps_quoted=True)}"]
     else:
-        parts = [f"message: {mask_message(event.message or event.stack_trace)}"]
+        parts = [f"{MESSAGE_PART}{mask_message(event.message or event.stack_trace)}"]
     if event.logger:
-        parts.append(f"logger: {mask_sensitive(event.logger)}")
+        parts.append(f"{LOGGER_PART}{mask_sensitive(event.logger)}")
     return parts
 
 

@@ -129,6 +129,7 @@ async def take(svc: ProcessServices, slot: int, cursor: Cursor, *, limit: int) -
     if batch is None:
         return None
     await svc.projects.ensure({record.project_id for _, record in batch.records})
+    await svc.templates.ensure()
     svc.in_flight.started(slot, batch, attempt=allowed.attempt)
     records = await asyncio.to_thread(prepare, svc, batch, is_killer=allowed.attempt > ATTEMPTS)
     svc.in_flight.finished(slot)
@@ -214,16 +215,18 @@ def _stored(
     body = msgspec.json.encode(event_to_json(event))
     svc.dictionaries.observe(project.id, body)
     dictionary_id, compressed = svc.codec.compress(project.id, body)
+    template = svc.templates.match(project.id, event)
     return StoredError(
         error_id=ErrorId(uuid7(event.timestamp, svc.randomness(10))),
         project_id=project.id,
         event=_without_bulk(with_stack(event)),
-        entry=catalog(event),
+        entry=catalog(event, template_id=template.id if template else None),
         created_at=received_at,
         body=compressed,
         dictionary_id=dictionary_id,
         user_key=user_key,
         subject_keys=subject_keys,
+        template=template,
     )
 
 
@@ -385,6 +388,7 @@ async def replay_dead_letter(svc: ProcessServices, letter_id: int) -> Prepared:
     letter = await svc.store.dead_letter(letter_id)
     record = svc.open_record(letter.body)
     await svc.projects.ensure({record.project_id})
+    await svc.templates.ensure()
     result = prepare_record(svc, record)
     if isinstance(result, DeadLetter):
         return result
@@ -404,6 +408,7 @@ async def replay_dead_letter(svc: ProcessServices, letter_id: int) -> Prepared:
 async def import_records(svc: ProcessServices, records: Sequence[InboxRecord]) -> CommitResult:
     """Process records that did not come through the inbox (demo data, imports), by the same steps."""
     await svc.projects.ensure({record.project_id for record in records})
+    await svc.templates.ensure()
     prepared = [
         PreparedRecord(row=row, record=record, result=prepare_record(svc, record))
         for row, record in enumerate(records, start=1)

@@ -28,6 +28,7 @@ from error_manager.storage.base import (
     QueryStore,
     QuotaGate,
     ReportStore,
+    TemplateDirectory,
 )
 
 
@@ -53,6 +54,7 @@ class ProcessServices:
     inbox: InboxSource
     store: ErrorStore
     projects: ProjectDirectory
+    templates: TemplateDirectory
     masker: Masker
     codec: BodyCompressor
     dictionaries: DictionaryTrainer

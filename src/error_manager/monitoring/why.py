@@ -22,6 +22,7 @@ class Reason(StrEnum):
     FINGERPRINT = "fingerprint"  # the parts that the product looked at
     CLIENT = "client"  # a fingerprint that the application sent
     PERSON = "person"  # somebody merged or split
+    TEMPLATE = "template"  # the template of a bare message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ def reason(placement: Placement, parts: Sequence[str]) -> Reason:
     """Return what put an error with these parts where it is."""
     if placement.by == Reason.PERSON.value:
         return Reason.PERSON
+    if placement.template:
+        return Reason.TEMPLATE
     return Reason.CLIENT if any(_kind(part)[0] == _CLIENT for part in parts) else Reason.FINGERPRINT
 
 

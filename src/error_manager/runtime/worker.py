@@ -25,6 +25,7 @@ from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.worker import Worker, build
 from error_manager.storage.base import Cursor
+from error_manager.storage.postgres.session import MINING
 
 _IDLE_S: Final = 0.02
 _OTHERS_S: Final = 1.0  # how often a worker looks whether a slot of another one is left alone
@@ -34,6 +35,9 @@ _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _HOUSE_EVERY_S: Final = 3600.0
 _HOUSE_RETRY_S: Final = 60.0
 _HOUSE_LOOK_S: Final = 1.0
+_TEMPLATES_LOOK_S: Final = 0.1
+_TEMPLATES_LOOKS: Final = 10  # after so many, templates are read and mined; at once after many unmatched
+_MANY_UNMATCHED: Final = 1_000
 _MINUTE_ROLLUPS: Final = timedelta(days=8)
 _log = structlog.get_logger()
 
@@ -55,12 +59,16 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     )
     house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))
     collector = Collector(time.monotonic)
-    upkeep = asyncio.create_task(house.run(stop), name="housekeeping")
+    beside = (
+        asyncio.create_task(house.run(stop), name="housekeeping"),
+        asyncio.create_task(TemplateKeeping(worker).run(stop), name="templates"),
+    )
     failures = 0
     try:
         while not stop.is_set():
-            if upkeep.done():
-                upkeep.result()  # ended by a fault of ours: so does the process, to be started anew
+            for task in beside:
+                if task.done():
+                    task.result()  # ended by a fault of ours: so does the process, to be started anew
             try:
                 collector.collect()
                 is_busy = await drain.step(stop.is_set)
@@ -74,8 +82,9 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
             if not is_busy:
                 await _rest(stop, _IDLE_S)
     finally:
-        upkeep.cancel()
-        await asyncio.gather(upkeep, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await worker.close()
 
 
@@ -179,3 +188,33 @@ class HouseKeeping:
             )
             self._due_at = now + _HOUSE_EVERY_S
         await self._worker.dictionaries.train(self._worker.store)
+
+
+class TemplateKeeping:
+    """Beside the processing: load published templates each second, and mine new ones if elected."""
+
+    def __init__(self, worker: Worker) -> None:
+        """Keep the worker; it is elected when it gets the lease, and for as long as it is there."""
+        self._worker = worker
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on until ``stop`` is set; a failure is logged, tried again, and stops nothing."""
+        while not stop.is_set():
+            try:
+                await self.keep()
+            except StorageError as error:
+                _log.warning("mining_failed", detail=str(error))
+            for _ in range(_TEMPLATES_LOOKS):
+                await _rest(stop, _TEMPLATES_LOOK_S)
+                if stop.is_set() or self._worker.templates.unmatched >= _MANY_UNMATCHED:
+                    break
+
+    async def keep(self) -> None:
+        """Mine what is new if this worker is the elected one; load what was published.
+
+        Raises:
+            StorageError: the database refused or is away.
+        """
+        if await self._worker.session.lease(MINING):
+            await self._worker.mining.round()
+        await self._worker.templates.refresh()

@@ -155,13 +155,21 @@ NO_SLOT: Final = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateMatch:
+    """The mined template of a bare message, and the version of the published templates that said so."""
+
+    id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredError:
     """One error ready to be stored: masked, catalogued, encoded.
 
     ``event`` is what columns and rollups take; its frames, breadcrumbs, request and other bulk may be
     missing. ``body`` is the zstd-compressed JSON of the whole masked event (``core.encoding``), ``user_key``
     the keyed hash of who was hit (16 bytes or empty), ``subject_keys`` the keyed hashes of each masked
-    person's address.
+    person's address, ``template`` the mined template that its group stands for.
     """
 
     error_id: ErrorId
@@ -173,6 +181,7 @@ class StoredError:
     dictionary_id: int = 0
     user_key: bytes = b""
     subject_keys: tuple[bytes, ...] = ()
+    template: TemplateMatch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +369,127 @@ class ProjectDirectory(Protocol):
         ...
 
 
+class TemplateDirectory(Protocol):
+    """The published templates as processing needs them; kept in memory, changed between batches only."""
+
+    async def ensure(self) -> None:
+        """Take what was loaded since the last batch; the first time, load.
+
+        Raises:
+            StorageUnavailableError: the database is away, and nothing was ever loaded.
+        """
+        ...
+
+    def match(self, project_id: ProjectId, event: ErrorEvent) -> TemplateMatch | None:
+        """Return the template of a bare message, None when it has none or is counted by its text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedTemplates:
+    """The templates of a project as workers load them.
+
+    ``version`` grows with each change of what they answer. ``content`` is the snapshot (JSON). ``apart``
+    are the groups of texts that a person holds in another pattern than that of their template.
+    """
+
+    project_id: ProjectId
+    version: int
+    content: bytes
+    apart: frozenset[GroupId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiningState:
+    """Where mining stands in a project: the last pattern it has read, and its templates (b"": none yet)."""
+
+    pattern_id: PatternId
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGroup:
+    """A group of bare messages that mining has not read yet: of a text, or of a template (``template_id``).
+
+    ``message`` is the masked text of its first error, ``parts`` are those of its fingerprint.
+    """
+
+    group_id: GroupId
+    message: str
+    parts: tuple[str, ...]
+    template_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateLink:
+    """One group belongs where another one is, which stands for the template ``template_id``.
+
+    ``group_id`` is the group of a text, or of a template that was merged into this one.
+    """
+
+    group_id: GroupId
+    template_group: GroupId
+    template_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What one round of mining found out; kept as a whole or not at all.
+
+    ``start`` and ``end`` are the patterns up to which mining had read before and has read now. ``texts``
+    are the templates (id, readable text) that changed, ``is_changed`` says whether any answer did.
+    """
+
+    project_id: ProjectId
+    start: PatternId
+    end: PatternId
+    content: bytes
+    is_changed: bool
+    links: tuple[TemplateLink, ...] = ()
+    texts: tuple[tuple[int, str], ...] = ()
+
+
+class TemplateStore(Protocol):
+    """Where templates are published, and where the one miner reads and writes (design D6, ADR 0011)."""
+
+    async def newer(self, known: Mapping[ProjectId, int]) -> tuple[PublishedTemplates, ...]:
+        """Return the published templates of each project that has another version than the known one."""
+        ...
+
+    async def waiting(self) -> tuple[ProjectId, ...]:
+        """Return the projects with groups that mining has not read."""
+        ...
+
+    async def state(self, project_id: ProjectId) -> MiningState:
+        """Return where mining stands in a project."""
+        ...
+
+    async def unread(
+        self, project_id: ProjectId, start: PatternId, *, limit: int
+    ) -> tuple[PatternId, tuple[NewGroup, ...]]:
+        """Return up to ``limit`` groups made after a pattern, oldest first, and the pattern read up to.
+
+        No batch that is being stored can later add one before it.
+        """
+        ...
+
+    async def template_groups(
+        self, project_id: ProjectId, template_ids: Sequence[int]
+    ) -> tuple[NewGroup, ...]:
+        """Return the groups that stand for these templates."""
+        ...
+
+    async def learn(self, lesson: Lesson, *, now: datetime) -> None:
+        """Keep a lesson: publish, and merge the patterns of linked groups into the oldest of each template.
+
+        Groups that a person moved stay where they are; a text's later errors then stay with it, too.
+
+        Raises:
+            StaleCursorError: another miner was faster; read the state again.
+        """
+        ...
+
+
 class BodyCompressor(Protocol):
     """Compresses masked bodies."""
 
@@ -491,15 +621,17 @@ class ErrorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Why a group is in its pattern: ``by`` is ``fingerprint`` or ``person``, then ``person`` moved it there.
+    """Why a group is in its pattern: ``by`` ``fingerprint``, ``template``, or a ``person`` who moved it.
 
-    ``group`` is the id of the group, 32 hexadecimal digits.
+    ``group`` is the id of the group, 32 hexadecimal digits, ``template`` the text of the mined template that
+    its messages have, "" when they have none or a person holds them apart.
     """
 
     group: str
     by: str
     since: datetime
     person: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -656,7 +788,8 @@ class PatternName:
 class PatternChangeRow:
     """One line of what was done to a pattern; ``person`` is "" when an error did it (regression).
 
-    ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back.
+    ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back,
+    ``is_template`` says that no person merged, but that the messages have one template.
     """
 
     id: int
@@ -665,6 +798,7 @@ class PatternChangeRow:
     person: str = ""
     others: tuple[PatternName, ...] = ()
     undone: str = ""
+    is_template: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

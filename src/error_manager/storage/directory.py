@@ -1,16 +1,27 @@
-"""The projects a worker knows, with their subject keys opened (seed box: Storage Interface)."""
+"""The projects and templates a worker knows, kept in memory (seed box: Storage Interface)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from error_manager.core.types import ProjectId
-from error_manager.storage.base import Project
+import structlog
+
+from error_manager.analysis.template_snapshot import TemplateSnapshot
+from error_manager.core.errors import TemplateSnapshotError
+from error_manager.core.fingerprint import fingerprint, is_bare
+from error_manager.core.types import ErrorEvent, GroupId, ProjectId
+from error_manager.storage.base import Project, PublishedTemplates, TemplateMatch, TemplateStore
 
 _MISS_PAUSE_S: Final = 1.0
+_MAX_REMEMBERED: Final = 4_096
+"""Messages of a project whose template is remembered: many come again unchanged."""
+_MAX_REMEMBERED_CHARS: Final = 400
+_LOADING_REST: Final = 9
+"""For each second of loading templates, so many without."""
+_log = structlog.get_logger()
 
 
 class LoadedProjects:
@@ -47,3 +58,88 @@ class LoadedProjects:
             project.id: replace(project, subject_key=self._open_key(project)) for project in loaded
         }
         self._loaded_at = self._monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """One project's templates; ``snapshot`` is None when this release cannot read it."""
+
+    version: int
+    snapshot: TemplateSnapshot | None
+    apart: frozenset[GroupId]
+    remembered: dict[str, int]
+
+
+class LoadedTemplates:
+    """``TemplateDirectory`` that loads beside the processing, and changes what it answers between batches."""
+
+    def __init__(self, store: TemplateStore, *, monotonic: Callable[[], float]) -> None:
+        """Keep where templates are published, and the clock that bounds the time spent on loading them."""
+        self._store = store
+        self._monotonic = monotonic
+        self._rest_until = float("-inf")
+        self._coming: dict[ProjectId, _Loaded] | None = None
+        self._current: dict[ProjectId, _Loaded] = {}
+        self.unmatched = 0
+        """Bare messages since the last ``refresh`` that no template covered."""
+
+    async def refresh(self) -> None:
+        """Load what was published since the last time; batches see it from the next one on.
+
+        Loading takes a tenth of the time at most: 5,000 templates that change each second take 0.7 s to open.
+
+        Raises:
+            StorageError: the database is away.
+        """
+        began = self._monotonic()
+        if began < self._rest_until:
+            return
+        self.unmatched = 0
+        loaded = dict(self._coming or {})
+        known = {project: templates.version for project, templates in loaded.items()}
+        for published in await self._store.newer(known):
+            loaded[published.project_id] = await asyncio.to_thread(_opened, published)
+        self._coming = loaded
+        ended = self._monotonic()
+        self._rest_until = ended + _LOADING_REST * (ended - began)
+
+    async def ensure(self) -> None:
+        """Take what was loaded; load it the first time (see the protocol)."""
+        if self._coming is None:
+            await self.refresh()
+        self._current = self._coming or {}
+
+    def match(self, project_id: ProjectId, event: ErrorEvent) -> TemplateMatch | None:
+        """Return the template of a bare message (see the protocol)."""
+        if not is_bare(event):
+            return None
+        loaded = self._current.get(project_id)
+        number = _find(loaded, event.message) if loaded is not None else 0
+        if loaded is None or not number:
+            self.unmatched += 1
+            return None
+        if loaded.apart and fingerprint(event).group_id in loaded.apart:
+            return None
+        return TemplateMatch(id=number, version=loaded.version)
+
+
+def _find(loaded: _Loaded, message: str) -> int:
+    """Return the id of the template of a message, 0 when there is none."""
+    number = loaded.remembered.get(message)
+    if number is None:
+        number = (loaded.snapshot.match(message) or 0) if loaded.snapshot is not None else 0
+        if len(message) <= _MAX_REMEMBERED_CHARS:
+            if len(loaded.remembered) >= _MAX_REMEMBERED:
+                loaded.remembered.clear()
+            loaded.remembered[message] = number
+    return number
+
+
+def _opened(published: PublishedTemplates) -> _Loaded:
+    snapshot = None
+    try:
+        snapshot = TemplateSnapshot.from_bytes(published.content)
+        snapshot.match("")  # builds the tree here, in a thread, and not under the first message
+    except TemplateSnapshotError as error:  # of a later release, while both run: its workers match
+        _log.error("templates_unreadable", project_id=published.project_id, detail=str(error))
+    return _Loaded(version=published.version, snapshot=snapshot, apart=published.apart, remembered={})

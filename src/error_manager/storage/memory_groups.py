@@ -10,12 +10,14 @@ from error_manager.core.errors import NotFoundError
 from error_manager.core.types import GroupId, PatternId, ProjectId
 from error_manager.storage.base import PatternChangeRow, PatternName, StoredError
 from error_manager.storage.regrouping import (
+    PERSON,
+    TEMPLATE,
     PatternState,
     caught_up,
     check_groups,
     check_members,
     in_the_way,
-    merged_state,
+    joined_state,
     nothing_to_undo,
 )
 
@@ -60,6 +62,7 @@ class Change:
     states: Mapping[PatternId, tuple[PatternState, PatternId | None, datetime]] = field(default_factory=dict)
     groups: Mapping[GroupKey, Placed] = field(default_factory=dict)
     undoes: int = 0
+    by: str = PERSON
 
 
 class GroupMap:
@@ -71,6 +74,8 @@ class GroupMap:
         self.placed: dict[GroupKey, Placed] = {}
         self._changes: list[Change] = []
         self._last_seen = last_seen
+        self.regroupings = 0
+        """How often people changed the map."""
 
     def add(self, key: GroupKey, error: StoredError) -> None:
         """Take in the first error of a group: it makes a pattern."""
@@ -105,8 +110,17 @@ class GroupMap:
         self._note(pattern, action, now, states=self._kept([pattern]))
         pattern.state = state
 
-    def merge(self, target: HeldPattern, others: Sequence[PatternId], *, now: datetime) -> None:
-        """Move all groups of the others into the target."""
+    def merge(
+        self,
+        target: HeldPattern,
+        others: Sequence[PatternId],
+        *,
+        now: datetime,
+        by: str = PERSON,
+        newer_than: int | None = None,
+    ) -> None:
+        """Move all groups of the others into the target; of ``newer_than`` see ``Regroup.merge_all``."""
+        self.regroupings += by == PERSON
         project = target.first.project_id
         ids = check_members(target.id, [self.find(other, (project,)).id for other in others])
         sources = [self.patterns[number] for number in ids]
@@ -114,11 +128,20 @@ class GroupMap:
         moved = {key: placed for number in ids for key, placed in self.held_by(number).items()}
         members = [target, *sources]
         kept = self._kept([*members, *aliases])
-        main = self._note(target, "merged", now, states=kept, groups=moved, others=sources)
+        main = self._note(target, "merged", now, states=kept, groups=moved, others=sources, by=by)
         for source in sources:
-            self._note(source, "merged_into", now, main=main, others=[target])
-        self._move(moved, target.id, main, now)
-        target.state = merged_state(member.state for member in members)
+            self._note(source, "merged_into", now, main=main, others=[target], by=by)
+        target.state = joined_state(
+            [
+                (
+                    member.state,
+                    self._last_seen(member.id),
+                    newer_than is not None and member.id > newer_than and member.state == PatternState(),
+                )
+                for member in members
+            ]
+        )
+        self._move(moved, target.id, main, now, by=by)
         for pattern in (*sources, *aliases):
             pattern.merged_into = target.id
 
@@ -132,6 +155,7 @@ class GroupMap:
         now: datetime,
     ) -> HeldPattern:
         """Move groups out of a pattern; return the one that holds them now."""
+        self.regroupings += 1
         held = self.held_by(pattern.id)
         wanted = check_groups(
             (group.hex() for group in groups), (key[1].hex() for key in held), first=pattern.hash[:32]
@@ -200,7 +224,11 @@ class GroupMap:
                 raise in_the_way(number)
         live = {change.pattern, *holders}
         known = {number: self._last_seen(number) for number in live if self.held_by(number)}
-        self.placed.update(change.groups)
+        self.regroupings += 1
+        groups = change.groups
+        if change.by == TEMPLATE:
+            groups = {key: replace(placed, by=PERSON, since=now) for key, placed in groups.items()}
+        self.placed.update(groups)
         for number, (state, merged_into, _) in change.states.items():
             self.patterns[number].state, self.patterns[number].merged_into = state, merged_into
         for number in live:
@@ -222,9 +250,18 @@ class GroupMap:
             for pattern in patterns
         }
 
-    def _move(self, groups: Mapping[GroupKey, Placed], home: PatternId, change: int, now: datetime) -> None:
+    def _move(
+        self,
+        groups: Mapping[GroupKey, Placed],
+        home: PatternId,
+        change: int,
+        now: datetime,
+        *,
+        by: str = PERSON,
+    ) -> None:
         for key, placed in groups.items():
-            self.placed[key] = replace(placed, pattern=home, since=now, by="person", change=change)
+            mover = PERSON if placed.by == PERSON else by
+            self.placed[key] = replace(placed, pattern=home, since=now, by=mover, change=change)
 
     def _note(
         self,
@@ -237,6 +274,7 @@ class GroupMap:
         groups: Mapping[GroupKey, Placed] | None = None,
         others: Sequence[HeldPattern] = (),
         undoes: PatternChangeRow | None = None,
+        by: str = PERSON,
     ) -> int:
         number = len(self._changes) + 1
         row = PatternChangeRow(
@@ -245,6 +283,7 @@ class GroupMap:
             action=action,
             others=tuple(PatternName(id=other.id, title=other.title) for other in others),
             undone=undoes.action if undoes else "",
+            is_template=by == TEMPLATE,
         )
         self._changes.append(
             Change(
@@ -254,6 +293,7 @@ class GroupMap:
                 states=states or {},
                 groups=groups or {},
                 undoes=undoes.id if undoes else 0,
+                by=by,
             )
         )
         return number

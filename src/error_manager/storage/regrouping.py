@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from error_manager.core.errors import ConflictError, NotFoundError, ValidationError
 from error_manager.core.types import FieldError, PatternId, PatternStatus
+
+PERSON: Final = "person"
+TEMPLATE: Final = "template"
+"""Who moved a group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,22 @@ def merged_state(states: Iterable[PatternState]) -> PatternState:
     return PatternState(status=PatternStatus.IGNORED, ignore_until=min(ends, default=None))
 
 
+def joined_state(members: Sequence[tuple[PatternState, datetime, bool]]) -> PatternState:
+    """Return the state of patterns that become one.
+
+    Args:
+        members: state, time of the newest error, and whether the pattern is fresh: made a moment ago, only
+            because its text was not known to belong to the others. The errors of a fresh one count as if they
+            had come to the others: they reopen what errors reopen, and no more.
+    """
+    known = [(state, last_seen) for state, last_seen, is_fresh in members if not is_fresh]
+    if not known:
+        return PatternState()
+    state = merged_state(state for state, _ in known)
+    newest = max(last_seen for _, last_seen in known)
+    return caught_up(state, last_seen=max(last_seen for _, last_seen, _ in members), known=newest)
+
+
 def caught_up(state: PatternState, *, last_seen: datetime, known: datetime) -> PatternState:
     """Return a state that was put back, reopened if an error has come since that would have reopened it.
 
@@ -55,6 +76,25 @@ def caught_up(state: PatternState, *, last_seen: datetime, known: datetime) -> P
     if state.status is PatternStatus.IGNORED and state.ignore_until and state.ignore_until <= last_seen:
         return replace(state, status=PatternStatus.UNRESOLVED, ignore_until=None)
     return state
+
+
+def unions(pairs: Iterable[tuple[PatternId, PatternId]]) -> dict[PatternId, list[PatternId]]:
+    """Return which patterns to merge into which, given the pairs that belong together: into the oldest."""
+    parents: dict[PatternId, PatternId] = {}
+
+    def root(number: PatternId) -> PatternId:
+        while (parent := parents.get(number, number)) != number:
+            number = parent
+        return number
+
+    for one, other in pairs:
+        older, newer = sorted((root(one), root(other)))
+        if older != newer:
+            parents[newer] = older
+    merged: dict[PatternId, list[PatternId]] = {}
+    for number in sorted(parents):
+        merged.setdefault(root(number), []).append(number)
+    return merged
 
 
 def check_members(pattern: PatternId, others: Iterable[PatternId]) -> tuple[PatternId, ...]:

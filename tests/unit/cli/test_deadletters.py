@@ -13,6 +13,7 @@ from error_manager.core.errors import InboxCorruptError, SealError
 from error_manager.core.types import OutcomeKind, ProjectId
 from error_manager.storage.base import DeadLetter, InboxRecord, RecordKind
 from error_manager.storage.memory_errors import MemoryErrorStore, MemoryProjects, MemoryPublisher
+from error_manager.storage.memory_templates import NoTemplates
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 RECORD = InboxRecord(
@@ -53,7 +54,11 @@ def svc():
         for number, body in ((1, b""), (2, b"other"), (3, b"good"))
     }
     return SimpleNamespace(
-        store=store, projects=MemoryProjects(), stream=MemoryPublisher(), open_record=opened
+        store=store,
+        projects=MemoryProjects(),
+        templates=NoTemplates(),
+        stream=MemoryPublisher(),
+        open_record=opened,
     )
 
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from error_manager.core.fingerprint import fingerprint
+from error_manager.core.fingerprint import fingerprint, is_bare, template_fingerprint, template_parts
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame
 from error_manager.security.pii import Masker
 
@@ -256,3 +257,42 @@ def test_masked_value_and_raw_value_are_one_group():
     raw = error(message="mail to ann@example.com from 203.0.113.9 failed")
     masked = replace(raw, message="mail to [email] from [ip] failed")
     assert fingerprint(raw) == fingerprint(masked)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"message": ""},
+        {"message": "m", "template": "t"},
+        {"message": "m", "fingerprint": ("x",)},
+        {"message": "m", "frames": (frame("shop.pay"),)},
+        {"message": "m", "exceptions": (ExceptionInfo(type="E", value="v"),)},
+    ],
+)
+def test_only_bare_messages_have_mined_templates(fields):
+    """For all other errors the id of a template changes nothing."""
+    event = error(**fields)
+    assert not is_bare(event)
+    assert fingerprint(event, template_id=7) == fingerprint(event)
+
+
+def test_a_mined_template_stands_for_the_text():
+    """Its id takes the place of the masked text; the logger stays."""
+    event = error(message="tape 7 is full", logger="shop.jobs")
+    assert fingerprint(event, template_id=7).parts == ("template: #7", "logger: shop.jobs")
+    assert fingerprint(event, template_id=7) == template_fingerprint(7, fingerprint(event).parts)
+    assert fingerprint(event, template_id=7).hash != fingerprint(event).hash
+
+
+@given(st.text(max_size=30))
+def test_no_template_of_a_client_is_taken_for_a_mined_one(text):
+    """Masks take the digits of what a client calls its template."""
+    parts = fingerprint(error(template=f"#7{text}", message="m")).parts
+    assert not re.fullmatch(r"template: #\d+", parts[0])
+
+
+def test_people_read_the_text_of_a_template():
+    """The text takes the place of the first part; without one the parts stay."""
+    parts = ("message: tape full", "logger: a")
+    assert template_parts("tape <*> full", parts) == ("template: tape <*> full", "logger: a")
+    assert template_parts("", parts) == parts

@@ -26,6 +26,7 @@ from error_manager.storage.memory_errors import (
     MemoryPublisher,
     PlainCompressor,
 )
+from error_manager.storage.memory_templates import NoTemplates
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 PROJECT = Project(id=ProjectId(1), name="P", slug="p", subject_key=b"k" * 32)
@@ -69,6 +70,7 @@ def svc():
         inbox=MemoryInbox(),
         store=MemoryErrorStore(),
         projects=MemoryProjects(PROJECT),
+        templates=NoTemplates(),
         masker=Masker(re.compile),
         codec=plain,
         dictionaries=plain,

@@ -10,7 +10,7 @@ import pytest
 
 from error_manager.core.errors import StorageUnavailableError
 from error_manager.runtime import worker as worker_module
-from error_manager.runtime.worker import Drain, HouseKeeping
+from error_manager.runtime.worker import Drain, HouseKeeping, TemplateKeeping
 
 
 class _Store:
@@ -144,3 +144,49 @@ async def test_a_lone_worker_owns_every_slot(monkeypatch):
     drain, stepped = _drain(monkeypatch, held, index=0, processes=1, slots=(0, 1, 7))
     await drain.step(lambda: False)
     assert (stepped, sorted(held)) == ([0, 1, 7], [0, 1, 7])
+
+
+class _Templates:
+    """Counts how often templates are loaded and mined; refuses the first time if told."""
+
+    def __init__(self, *, refuses=False):
+        self.refuses = refuses
+        self.unmatched = 0
+        self.refreshed = self.rounds = 0
+
+    async def refresh(self):
+        self.refreshed += 1
+
+    async def round(self):
+        self.rounds += 1
+        if self.refuses and self.rounds == 1:
+            raise StorageUnavailableError
+
+
+async def test_one_worker_mines_and_all_load():
+    """Who does not have the lease only loads."""
+    held = {}
+    kept = []
+    for _ in range(2):
+        templates = _Templates()
+        worker = SimpleNamespace(session=_Session(held), mining=templates, templates=templates)
+        await TemplateKeeping(worker).keep()
+        kept.append((templates.rounds, templates.refreshed))
+    assert kept == [(1, 1), (0, 1)]
+
+
+@pytest.mark.parametrize(("unmatched", "looks"), [(0, 10), (1_000, 1)])
+async def test_mining_is_tried_again_and_comes_at_once_for_many(monkeypatch, unmatched, looks):
+    """A refusal ends nothing; with many unmatched messages the second is not waited for."""
+    templates, stop, rests = _Templates(refuses=True), asyncio.Event(), []
+    templates.unmatched = unmatched
+    worker = SimpleNamespace(session=_Session({}), mining=templates, templates=templates)
+
+    async def rest(stop, seconds):
+        rests.append(seconds)
+        if templates.rounds == 2:
+            stop.set()
+
+    monkeypatch.setattr(worker_module, "_rest", rest)
+    await TemplateKeeping(worker).run(stop)
+    assert (templates.rounds, templates.refreshed, len(rests)) == (2, 1, looks + 1)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.regroupings import NOW, errors, held, steps, take
 
 from error_manager.core.types import PatternStatus
 from error_manager.storage.memory_queries import MemoryQueries
-from error_manager.storage.regrouping import PatternState, caught_up, merged_state
+from error_manager.storage.regrouping import PatternState, caught_up, joined_state, merged_state, unions
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 UNRESOLVED = PatternState()
@@ -110,3 +111,37 @@ def test_what_came_meanwhile_reopens(state, expected):
     assert caught_up(state, last_seen=later, known=AT) == expected
     assert caught_up(state, last_seen=later, known=later) == state
     assert caught_up(RESOLVED, last_seen=AT, known=AT - timedelta(1)) == RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("known", "newest", "expected"),
+    [
+        (FOR_EVER, 5, FOR_EVER),
+        (RESOLVED, -1, RESOLVED),
+        (RESOLVED, 5, PatternState(regressed_at=AT + timedelta(hours=5))),
+        (UNRESOLVED, 5, UNRESOLVED),
+    ],
+)
+def test_a_fresh_pattern_adds_its_errors_and_no_state(known, newest, expected):
+    """It counts as errors of the other one: that stays ignored, and comes back if they are later."""
+    last = AT - timedelta(hours=2)
+    fresh = (UNRESOLVED, AT + timedelta(hours=newest), True)
+    assert joined_state([(known, last, False), fresh]) == expected
+    assert joined_state([fresh, fresh]) == UNRESOLVED
+
+
+def test_patterns_that_belong_together_go_into_the_oldest():
+    """By hand: 5-3-1 hang together, 9-8 too; 4-4 is one already."""
+    assert unions([(5, 3), (8, 9), (3, 1), (1, 5), (4, 4)]) == {1: [3, 5], 8: [9]}
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), max_size=20), st.randoms())
+def test_the_order_of_pairs_does_not_matter(pairs, random):
+    """Targets are never merged themselves, and each pattern is merged once."""
+    found = unions(pairs)
+    random.shuffle(pairs)
+    assert unions([pair[::-1] for pair in pairs]) == found
+    merged = [number for others in found.values() for number in others]
+    assert len(merged) == len(set(merged))
+    assert not set(merged) & found.keys()
+    assert all(min(others) > target for target, others in found.items())

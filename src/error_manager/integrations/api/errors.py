@@ -9,7 +9,7 @@ from uuid import UUID
 from litestar import Router, get
 
 from error_manager.core.encoding import event_to_json
-from error_manager.core.fingerprint import fingerprint
+from error_manager.core.fingerprint import fingerprint, template_parts
 from error_manager.core.types import ErrorId, EventId, PatternId, ProjectId, Severity
 from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
@@ -108,6 +108,7 @@ async def read_error(services: Services, reference: ErrorReference) -> ErrorBody
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
     row, placement, parts = detail.row, detail.placement, fingerprint(detail.event).parts
+    parts = template_parts(placement.template, parts)
     return ErrorBody(
         id=row.id,
         event_id=row.event_id,

@@ -24,7 +24,8 @@ from error_manager.storage.base import PatternChangeRow, PatternRow
 class Why:
     """What makes errors one pattern: the parts of the fingerprint, and who added other groups.
 
-    ``by`` is ``fingerprint``, ``client`` (the application sent one) or ``person`` (somebody merged).
+    ``by`` is ``fingerprint``, ``template`` (of its messages), ``client`` (the application sent a fingerprint)
+    or ``person`` (somebody merged).
     """
 
     by: Reason

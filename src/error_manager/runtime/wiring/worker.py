@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import re2
 
 from error_manager.flows.access import subject_key_context
+from error_manager.flows.mining import Mining
 from error_manager.flows.services import ProcessServices
 from error_manager.runtime.failpoint import failpoint_of
 from error_manager.runtime.settings import Settings
@@ -19,12 +20,13 @@ from error_manager.security.pii import Masker
 from error_manager.storage.base import InboxRecord, Project
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.dictionaries import ProjectDictionaries
-from error_manager.storage.directory import LoadedProjects
+from error_manager.storage.directory import LoadedProjects, LoadedTemplates
 from error_manager.storage.in_flight import InFlightFile
 from error_manager.storage.inbox import RecordCodec, SqliteInboxReader, ZstdCompressor
 from error_manager.storage.postgres.connection import connect
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.session import WorkerSession
+from error_manager.storage.postgres.templates import PostgresTemplateStore
 
 _DEAD_LETTER_CONTEXT = "dead_letters/body"
 
@@ -37,12 +39,16 @@ class Worker:
     store: PostgresErrorStore
     session: WorkerSession
     dictionaries: ProjectDictionaries
+    templates: LoadedTemplates
+    template_store: PostgresTemplateStore
+    mining: Mining
     inbox: SqliteInboxReader
 
     async def close(self) -> None:
         """Close files and connections."""
         self.inbox.close()
         await self.session.close()
+        await self.template_store.close()
         await self.store.close()
 
 
@@ -71,11 +77,20 @@ def build(settings: Settings, *, index: int) -> Worker:
             autocommit=True,
         )
     )
+    template_store = PostgresTemplateStore(
+        lambda: connect(
+            settings.database_url,
+            application_name=f"error-manager worker {index} templates",
+            statement_timeout_s=settings.database.worker_statement_timeout_s,
+        )
+    )
+    templates = LoadedTemplates(template_store, monotonic=time.monotonic)
     seal_record, open_record = _dead_letter_codec(sealer)
     services = ProcessServices(
         inbox=inbox,
         store=store,
         projects=LoadedProjects(store.projects, open_key=_open_key(sealer), monotonic=time.monotonic),
+        templates=templates,
         masker=Masker(re2.compile),
         codec=codec,
         dictionaries=dictionaries,
@@ -83,11 +98,24 @@ def build(settings: Settings, *, index: int) -> Worker:
         stream=session,
         seal_record=seal_record,
         open_record=open_record,
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
         randomness=os.urandom,
         retention=timedelta(days=settings.retention_days),
     )
-    return Worker(services=services, store=store, session=session, dictionaries=dictionaries, inbox=inbox)
+    return Worker(
+        services=services,
+        store=store,
+        session=session,
+        dictionaries=dictionaries,
+        templates=templates,
+        template_store=template_store,
+        mining=Mining(template_store, clock=_now),
+        inbox=inbox,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _open_key(sealer: Sealer) -> Callable[[Project], bytes]:

@@ -82,7 +82,7 @@ class ErrorQueries(Reader):
             message = f"There is no error {reference}. It may be older than the retention."
             raise NotFoundError(message)
         error = _error(row)
-        created_at, version, dictionary, body, group, by, since, person = row[_DETAIL:]
+        created_at, version, dictionary, body, group, by, since, person, template = row[_DETAIL:]
         neighbors: dict[str, UUID] = dict(
             await self._rows(
                 _SQL["read_neighbors"],
@@ -98,7 +98,7 @@ class ErrorQueries(Reader):
             event=with_stack(decode_stored(plain)),
             created_at=created_at,
             fingerprint_version=version,
-            placement=Placement(group=group, by=by, since=since, person=person),
+            placement=Placement(group=group, by=by, since=since, person=person, template=template),
             previous_id=ErrorId(neighbors["previous"]) if "previous" in neighbors else None,
             next_id=ErrorId(neighbors["next"]) if "next" in neighbors else None,
         )

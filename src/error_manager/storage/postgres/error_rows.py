@@ -12,7 +12,7 @@ from error_manager.storage.base import DeadLetter, RecordKind, StoredError
 
 ERROR_TYPES: Final = (
     "uuid", "int4", "timestamptz", "text", "text", "varchar", "varchar", "text", "varchar",
-    "timestamptz", "uuid", "bytea", "int2", "int8", "text", "text", "bytea", "int2", "bytea",
+    "timestamptz", "uuid", "bytea", "int2", "int8", "text", "text", "bytea", "int2", "bytea", "int8",
 )  # fmt: skip
 """Types of the columns of ``copy_errors``, for the binary form."""
 
@@ -56,6 +56,7 @@ def error_row(error: StoredError) -> tuple[object, ...]:
         error.user_key or None,
         error.dictionary_id,
         error.body,
+        error.template.version if error.template else None,
     )
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
-
-import psycopg
 
 from error_manager.core.errors import NotFoundError, StaleCursorError
 from error_manager.core.types import EventId, GroupId, ItemCategory, OutcomeKind, PatternId, ProjectId
@@ -27,8 +23,8 @@ from error_manager.storage.base import (
     StoredError,
 )
 from error_manager.storage.postgres import named
-from error_manager.storage.postgres.connection import translate
 from error_manager.storage.postgres.error_rows import ERROR_TYPES, error_row, pattern_values, read_dead_letter
+from error_manager.storage.postgres.one_connection import Connect, OneConnection
 from error_manager.storage.rollup import (
     RELEASES_PER_DAY,
     TAG_VALUES_PER_DAY,
@@ -43,30 +39,21 @@ _SQL: Final = named.load("store.sql")
 
 _TRIM_ROWS: Final = 20_000
 
-Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 GroupKey = tuple[ProjectId, GroupId]
 PatternKey = tuple[ProjectId, PatternId]
 
 
-class PostgresErrorStore:
+class PostgresErrorStore(OneConnection):
     """The ``ErrorStore`` of one worker: one connection, opened again when it broke."""
 
     def __init__(self, connect: Connect, *, shard: int, failpoint: Callable[[str], None]) -> None:
         """Keep how to connect (autocommit off) and the shard of this worker's rollup rows."""
-        self._connect = connect
+        super().__init__(connect, _SQL)
         self._shard = shard
         self._failpoint = failpoint
-        self._connection: psycopg.AsyncConnection[Any] | None = None
         self._tags = ValueCap(TAG_VALUES_PER_DAY)
         self._releases = ValueCap(RELEASES_PER_DAY)
         self._days: set[date] = set()
-        self._turn = asyncio.Lock()
-
-    async def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
 
     async def cursor(self, slot: int) -> Cursor:
         """Return the committed cursor of a slot (``Cursor()`` when it has none)."""
@@ -232,6 +219,7 @@ class PostgresErrorStore:
                 project_id=key[0],
                 group_id=key[1],
                 pattern_hash=first[key].entry.fingerprint.hash,
+                template_id=template.id if (template := first[key].template) else None,
             )
         if new:
             known |= await self._known_groups(sorted(new))
@@ -471,52 +459,11 @@ class PostgresErrorStore:
         await self._outcomes(moved)
         return result
 
-    # --- connection -----------------------------------------------------------------------------------------
-
-    async def _cursor(self) -> psycopg.AsyncCursor[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await self._connect()
-        return self._connection.cursor()
-
-    async def _rows(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
-        cursor = await self._cursor()
-        await cursor.execute(_SQL[statement], values)
-        return await cursor.fetchall()
-
-    async def _run(self, statement: str, /, **values: object) -> int:
-        cursor = await self._cursor()
-        await cursor.execute(_SQL[statement], values)
-        return cursor.rowcount
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        """Run one transaction at a time, committed at the end of the context or rolled back.
-
-        While one batch is stored the next is prepared, which may need the projects: on this connection, but
-        never inside of somebody else's transaction.
-        """
-        async with self._turn:
-            try:
-                yield
-                if self._connection is not None:
-                    await self._connection.commit()
-            except psycopg.Error as error:
-                await self._roll_back()
-                raise translate(error) from error
-            except BaseException:  # stale cursor, no such letter, cancelled: nothing half done stays open
-                await self._roll_back()
-                raise
-
-    async def _roll_back(self) -> None:
+    def _forget(self) -> None:
+        """Read again what the caps and partitions know: the transaction that taught it may be undone."""
         self._tags.forget()
         self._releases.forget()
         self._days.clear()
-        if self._connection is None:
-            return
-        try:
-            await self._connection.rollback()
-        except psycopg.Error:  # the connection is gone; the server has rolled back
-            await self.close()
 
 
 def _hour(moment: datetime) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from error_manager.core.fingerprint import template_parts
 from error_manager.core.types import PatternId
 from error_manager.storage.base import GroupRow, PatternParts
 from error_manager.storage.postgres import named
@@ -27,11 +28,12 @@ class GroupQueries(Reader):
                 title=row[4],
                 message=row[5],
                 culprit=row[6],
-                parts=tuple(row[7]),
+                parts=template_parts(row[12], row[7]),
                 version=row[8],
                 count=row[9],
                 last_seen=row[10],
                 is_first=row[11],
+                template=row[12],
             )
             for row in rows
         )
@@ -45,9 +47,9 @@ class GroupQueries(Reader):
                 title=title,
                 message=message,
                 culprit=culprit,
-                parts=tuple(parts),
+                parts=template_parts(template, parts),
                 count=count,
                 shared=shared,
             )
-            for number, title, message, culprit, parts, count, shared in rows
+            for number, title, message, culprit, parts, count, shared, template in rows
         )

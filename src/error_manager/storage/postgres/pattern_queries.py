@@ -196,8 +196,9 @@ class PatternQueries(Reader):
                 person=who,
                 others=tuple(PatternName(id=PatternId(o["id"]), title=o["title"]) for o in others),
                 undone=undone,
+                is_template=is_template,
             )
-            for number, at, action, who, others, undone in rows
+            for number, at, action, who, others, undone, is_template in rows
         )
 
     # --- parts ---------------------------------------------------------------------------------------------

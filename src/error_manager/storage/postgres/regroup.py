@@ -19,20 +19,23 @@ from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectI
 from error_manager.storage.postgres import named
 from error_manager.storage.postgres.reader import some
 from error_manager.storage.regrouping import (
+    PERSON,
+    TEMPLATE,
     PatternState,
     caught_up,
     check_groups,
     check_members,
     in_the_way,
-    merged_state,
+    joined_state,
 )
 
 _SQL: Final = named.load("groups.sql")
 _STATUS_SQL: Final = named.load("patterns.sql")
-_PERSON: Final = "person"
 _RANKS: Final = tuple(Severity)
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Line = dict[str, Any]
+"""A line of history to be written: ``id`` of the pattern, ``action``, and ``before``."""
 Placed = dict[str, Any]
 """Where a group is: the columns of its row, as ``place_groups`` takes them back."""
 
@@ -75,12 +78,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regroup:
-    """One transaction that changes the map of one project; ``person`` does it at ``now``."""
+    """One transaction that changes the map of one project; ``person`` or the miner does it at ``now``.
+
+    ``by`` is what groups are marked with that are moved: ``person`` or ``template``.
+    """
 
     connection: Connection
     project: ProjectId
     person: int | None
     now: datetime
+    by: str = PERSON
     _keys: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,27 +98,30 @@ class Regroup:
 
     async def merge(self, target_id: PatternId, others: Sequence[PatternId]) -> None:
         """Move all groups of the others into the target; their ids lead to it from now on."""
-        ids = check_members(target_id, await self._live(others))
-        members = await self._lock([target_id, *ids], into=ids)
-        target, sources = members[target_id], [members[i] for i in ids]
-        aliases = [member for member in members.values() if member.merged_into in ids]
+        await self.merge_all({target_id: check_members(target_id, await self._live(others))})
+
+    async def merge_all(
+        self, unions: Mapping[PatternId, Sequence[PatternId]], *, newer_than: int | None = None
+    ) -> None:
+        """Move all groups of the others into their targets: as many statements for all of them as for one.
+
+        Args:
+            unions: targets with the patterns to merge into them; each is live and takes part once.
+            newer_than: patterns with a higher id that nobody has touched are no patterns of their own yet:
+                their errors count as if they had come to the other ones. None = there are no such.
+        """
+        ids = [number for others in unions.values() for number in others]
+        members = await self._lock([*unions, *ids], into=ids)
         moved = await self._placed(patterns=ids)
-        named_others = _names(sources)
-        change = await self._note("merged", target, others=named_others)
-        before = {
-            "others": named_others,
-            "groups": moved,
-            "patterns": [member.kept() for member in (target, *sources, *aliases)],
-        }
-        await self._run("keep_before", change=change, before=Jsonb(before))
-        for source in sources:
-            await self._note("merged_into", source, change=change, others=_names([target]))
-        await self._run("keep_spans", patterns=[target.id, *ids])
-        await self._move(moved, target.id, change)
-        led = [{**member.kept(), "merged_into": target.id} for member in (*sources, *aliases)]
-        await self._run("set_patterns", patterns=Jsonb([_merged(target, sources), *led]))
-        await self._span(target, [target, *sources])
-        await self._run("recount", ids=[target.id, *ids])
+        merges = [_merge_of(members, target, others, newer_than) for target, others in unions.items()]
+        changes = await self._notes([merge.line(moved, by=self.by) for merge in merges])
+        homes: dict[int, int] = {source.id: merge.target.id for merge in merges for source in merge.sources}
+        await self._notes([line for merge in merges for line in merge.lines_of_sources(changes, by=self.by)])
+        await self._run("keep_spans", patterns=[*unions, *ids])
+        await self._move(moved, homes, changes)
+        await self._run("set_patterns", patterns=Jsonb([row for merge in merges for row in merge.rows()]))
+        await self._run("set_spans", spans=Jsonb([merge.span() for merge in merges]))
+        await self._run("recount", ids=[*unions, *ids])
 
     async def split(self, pattern_id: PatternId, groups: Sequence[GroupId], *, title: str) -> PatternId:
         """Move groups out of a pattern, to where they came from or to a new one; return the id of that."""
@@ -130,26 +140,31 @@ class Regroup:
         led_on = {row[0] for row in await self._rows("lead_on", groups=list(wanted))} - {home}
         members = await self._lock([home, *led_on])
         own = members[home]
-        change = await self._note("split", pattern, others=_names([own]))
         before = {
             "others": _names([own]),
             "groups": moved,
             "patterns": [member.kept() for member in members.values()],
         }
-        await self._run("keep_before", change=change, before=Jsonb(before))
-        await self._note("split_off", own, change=change, others=_names([pattern]))
-        await self._move(moved, home, change)
+        changes = await self._notes([_line("split", pattern, **before)])
+        await self._notes([_line("split_off", own, change=changes[pattern.id], others=_names([pattern]))])
+        await self._move(moved, {pattern.id: home}, {home: changes[pattern.id]})
         state = {**pattern.kept(), "id": home, "merged_into": None, "first_release": own.first_release}
         led = [{**members[PatternId(i)].kept(), "merged_into": home} for i in led_on]
         await self._run("set_patterns", patterns=Jsonb([state, *led]))
         await self._respan([pattern_id, home], worst=pattern.severity)
         await self._run("recount", ids=[pattern_id, home])
+        await self._run("touch_templates")
         return PatternId(home)
 
     async def take_back(self, change: int) -> None:
-        """Undo a merge or split: every group and pattern is as it was, with the errors that came since."""
+        """Undo a merge or split: every group and pattern is as it was, with the errors that came since.
+
+        Groups that a template had moved are a person's from now on: the miner leaves them there.
+        """
         ((main, before),) = await self._rows("read_change", change=change)
         groups: list[Placed] = before["groups"]
+        if before.get("by") == TEMPLATE:
+            groups = [{**item, "by": PERSON, "since": self.now.isoformat()} for item in groups]
         kept: dict[int, dict[str, Any]] = {item["id"]: item for item in before["patterns"]}
         holders = {item["pattern"] for item in groups}
         members = await self._lock([main, *kept, *holders])
@@ -163,8 +178,8 @@ class Regroup:
             await self._catch_up(members[number], kept.get(number), last_seen)
         await self._run("recount", ids=sorted({*live, *kept}))
         undone = [(change, main), *await self._rows("linked_changes", change=change, patterns=list(members))]
-        for line, pattern in undone:
-            await self._note("undone", members[pattern], undone=line)
+        await self._notes([_line("undone", members[pattern], undone=line) for line, pattern in undone])
+        await self._run("touch_templates")
 
     # --- parts ---------------------------------------------------------------------------------------------
 
@@ -191,37 +206,26 @@ class Regroup:
             for i, p, s, by, o, c in rows
         ]
 
-    async def _move(self, groups: Iterable[Placed], home: int, change: int) -> None:
+    async def _move(
+        self, groups: Iterable[Placed], homes: Mapping[int, int], changes: Mapping[int, int]
+    ) -> None:
+        """Move groups from each pattern to its home; ``changes`` are the lines of history of the homes."""
         placed = [
             {
                 "id": item["id"],
-                "pattern": home,
+                "pattern": homes[item["pattern"]],
                 "since": self.now.isoformat(),
-                "by": _PERSON,
+                "by": PERSON if item["by"] == PERSON else self.by,
                 "origin": item["origin"] or item["pattern"],
-                "change": change,
+                "change": changes[homes[item["pattern"]]],
             }
             for item in groups
         ]
         await self._run("place_groups", groups=Jsonb(placed))
 
-    async def _note(self, action: str, member: Member, **before: object) -> int:
-        rows = await self._rows("add_change_id", id=member.id, action=action, before=Jsonb(before))
-        return int(rows[0][0])
-
-    async def _span(self, target: Member, members: Sequence[Member]) -> None:
-        """Say of a merged pattern what its parts said; each of them was exact."""
-        newest = [member for member in sorted(members, key=lambda m: m.last_seen) if member.last_release]
-        worst = max((member.severity for member in members), key=lambda severity: severity.rank)
-        await self._run(
-            "set_span",
-            id=target.id,
-            first_seen=min(member.first_seen for member in members),
-            last_seen=max(member.last_seen for member in members),
-            last_release=newest[-1].last_release if newest else "",
-            severity=worst.value,
-            severity_rank=worst.rank,
-        )
+    async def _notes(self, lines: Sequence[Line]) -> dict[int, int]:
+        """Add lines to the history of patterns; return the id of the line (the last one) of each pattern."""
+        return {pattern: number for number, pattern in await self._rows("add_changes", lines=Jsonb(lines))}
 
     async def _respan(self, ids: Sequence[int], *, worst: Severity) -> list[tuple[int, datetime]]:
         possible = [severity for severity in _RANKS if severity.rank <= worst.rank]
@@ -311,14 +315,88 @@ def _member(row: tuple[Any, ...]) -> Member:
     )
 
 
-def _merged(target: Member, sources: Sequence[Member]) -> dict[str, Any]:
-    members = [target, *sources]
-    state = merged_state(member.state for member in members)
-    oldest = min(members, key=lambda member: member.first_seen)
-    times = {
-        name: time.isoformat() if time else None for name, time in _columns(state).items() if name != "status"
-    }
-    return {**target.kept(), **times, "status": state.status.value, "first_release": oldest.first_release}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Patterns that become one; ``aliases`` are the ones that led to a source before."""
+
+    target: Member
+    sources: Sequence[Member]
+    aliases: Sequence[Member]
+    newer_than: int | None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Return the target and the sources."""
+        return (self.target, *self.sources)
+
+    def line(self, moved: Iterable[Placed], *, by: str) -> Line:
+        """Return the target's line of history, with what an undo must know."""
+        ids = {source.id for source in self.sources}
+        return _line(
+            "merged",
+            self.target,
+            by=by,
+            others=_names(self.sources),
+            groups=[item for item in moved if item["pattern"] in ids],
+            patterns=[member.kept() for member in (*self.members, *self.aliases)],
+        )
+
+    def lines_of_sources(self, changes: Mapping[int, int], *, by: str) -> list[Line]:
+        """Return the sources' lines of history."""
+        values = {"by": by, "change": changes[self.target.id], "others": _names([self.target])}
+        return [_line("merged_into", source, **values) for source in self.sources]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what the patterns are now, as ``set_patterns`` takes it."""
+        led = [{**member.kept(), "merged_into": self.target.id} for member in (*self.sources, *self.aliases)]
+        state = joined_state(
+            [(member.state, member.last_seen, self._is_fresh(member)) for member in self.members]
+        )
+        oldest = min(self.members, key=lambda member: member.first_seen)
+        times = {
+            name: time.isoformat() if time else None
+            for name, time in _columns(state).items()
+            if name != "status"
+        }
+        now = {**times, "status": state.status.value, "first_release": oldest.first_release}
+        return [{**self.target.kept(), **now}, *led]
+
+    def span(self) -> dict[str, Any]:
+        """Return what a merged pattern says of its errors: what its parts said, each of them was exact."""
+        newest = [member for member in sorted(self.members, key=_last_seen) if member.last_release]
+        worst = max((member.severity for member in self.members), key=lambda severity: severity.rank)
+        return {
+            "id": self.target.id,
+            "first_seen": min(member.first_seen for member in self.members).isoformat(),
+            "last_seen": max(member.last_seen for member in self.members).isoformat(),
+            "last_release": newest[-1].last_release if newest else "",
+            "severity": worst.value,
+            "severity_rank": worst.rank,
+        }
+
+    def _is_fresh(self, member: Member) -> bool:
+        is_new = self.newer_than is not None and member.id > self.newer_than
+        return is_new and member.state == PatternState()
+
+
+def _merge_of(
+    members: Mapping[int, Member], target: PatternId, others: Sequence[PatternId], newer_than: int | None
+) -> Merge:
+    led = set(others)
+    return Merge(
+        target=members[target],
+        sources=[members[number] for number in others],
+        aliases=[member for member in members.values() if member.merged_into in led],
+        newer_than=newer_than,
+    )
+
+
+def _line(action: str, member: Member, **before: object) -> Line:
+    return {"id": member.id, "action": action, "before": before}
+
+
+def _last_seen(member: Member) -> datetime:
+    return member.last_seen
 
 
 def _columns(state: PatternState) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Leases only save double work: that two workers can never both commit the same re
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -18,6 +19,8 @@ from error_manager.storage.postgres.connection import translate
 
 LIVE_CHANNEL: Final = "em_live"
 _LEASE_NAMESPACE: Final = 7305487
+MINING: Final = -2
+"""What the one worker leases that mines templates; slots are numbers from 0."""
 _MAX_PATTERNS_PER_NOTICE: Final = 150  # a payload may have 8,000 bytes; one entry takes at most 40
 _log = structlog.get_logger()
 
@@ -32,6 +35,7 @@ class WorkerSession:
         self._connect = connect
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._held: set[int] = set()
+        self._opening = asyncio.Lock()
 
     async def close(self) -> None:
         """Give up all leases."""
@@ -80,10 +84,12 @@ class WorkerSession:
             _log.warning("notice_failed", detail=str(error))
 
     async def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        if self._connection is None or self._connection.closed:
-            self._held.clear()
-            self._connection = await self._connect()
-        cursor = await self._connection.execute(statement, values)
+        async with self._opening:
+            connection = self._connection
+            if connection is None or connection.closed:
+                self._held.clear()
+                connection = self._connection = await self._connect()
+        cursor = await connection.execute(statement, values)
         return await cursor.fetchall()
 
 

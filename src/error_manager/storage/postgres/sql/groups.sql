@@ -70,10 +70,16 @@ FROM jsonb_to_recordset(%(patterns)s)
         regressed_at timestamptz, first_release text)
 WHERE p.project_id = %(project)s AND p.id = d.id
 
--- name: set_span
-UPDATE error_patterns SET first_seen = %(first_seen)s, last_seen = %(last_seen)s, last_release = %(last_release)s,
-    severity = %(severity)s, severity_rank = %(severity_rank)s
-WHERE project_id = %(project)s AND id = %(id)s
+-- name: set_spans
+UPDATE error_patterns p SET first_seen = d.first_seen, last_seen = d.last_seen, last_release = d.last_release,
+    severity = d.severity, severity_rank = d.severity_rank
+FROM jsonb_to_recordset(%(spans)s)
+    AS d (id int, first_seen timestamptz, last_seen timestamptz, last_release text, severity text, severity_rank smallint)
+WHERE p.project_id = %(project)s AND p.id = d.id
+
+-- name: touch_templates
+-- Workers read the templates again, with the texts that a person holds apart.
+UPDATE template_snapshots SET version = version + 1 WHERE project_id = %(project)s
 
 -- name: recount
 -- Days are kept for good, so their sum is what was ever stored. Users are counted as long as their days are kept.
@@ -158,13 +164,11 @@ FROM error_patterns o
 WHERE o.project_id = %(project)s AND o.id = %(origin)s
 RETURNING id
 
--- name: add_change_id
+-- name: add_changes
 INSERT INTO pattern_history (project_id, pattern_id, at, action, person_id, before)
-VALUES (%(project)s, %(id)s, %(now)s, %(action)s, %(person)s, %(before)s)
-RETURNING id
-
--- name: keep_before
-UPDATE pattern_history SET before = %(before)s WHERE project_id = %(project)s AND id = %(change)s
+SELECT %(project)s, d.id, %(now)s, d.action, %(person)s, d.before
+FROM jsonb_to_recordset(%(lines)s) AS d (id int, action text, before jsonb)
+RETURNING id, pattern_id
 
 -- name: read_change
 SELECT h.pattern_id, h.before FROM pattern_history h WHERE h.project_id = %(project)s AND h.id = %(change)s
@@ -190,7 +194,11 @@ LIMIT 1
 -- name: read_groups
 SELECT encode(g.group_id, 'hex'), g.by, g.since, coalesce(who.name, ''), o.title, o.message, o.culprit,
     coalesce(o.metadata -> 'parts', '[]'), coalesce((o.metadata ->> 'version')::int, 0), d.count,
-    coalesce(n.timestamp, g.last_seen, p.last_seen), left(p.pattern_hash, 32) = encode(g.group_id, 'hex')
+    coalesce(n.timestamp, g.last_seen, p.last_seen), left(p.pattern_hash, 32) = encode(g.group_id, 'hex'),
+    coalesce((SELECT t.text
+        FROM pattern_groups o JOIN templates t ON t.project_id = o.project_id AND t.id = o.template_id
+        WHERE o.project_id = g.project_id AND o.group_id = coalesce(g.template_group_id, g.group_id)
+            AND (g.by <> 'person' OR o.pattern_id = g.pattern_id)), '')
 FROM pattern_groups g
 JOIN error_patterns p ON p.project_id = g.project_id AND p.id = g.pattern_id
 JOIN error_patterns o ON o.project_id = g.project_id AND o.id = coalesce(g.origin_id, g.pattern_id)
@@ -210,7 +218,13 @@ ORDER BY d.count DESC, g.group_id
 LIMIT %(limit)s
 
 -- name: read_comparable
-SELECT p.id, p.title, p.message, p.culprit, coalesce(p.metadata -> 'parts', '[]'), p.frequency, s.shared
+SELECT p.id, p.title, p.message, p.culprit, coalesce(p.metadata -> 'parts', '[]'), p.frequency, s.shared,
+    coalesce((SELECT t.text
+        FROM pattern_groups g
+        JOIN pattern_groups o ON o.project_id = g.project_id AND o.group_id = coalesce(g.template_group_id, g.group_id)
+        JOIN templates t ON t.project_id = o.project_id AND t.id = o.template_id
+        WHERE g.project_id = p.project_id AND g.group_id = decode(left(p.pattern_hash, 32), 'hex')
+            AND (g.by <> 'person' OR o.pattern_id = g.pattern_id)), '')
 FROM error_patterns me
 JOIN error_patterns p ON p.project_id = me.project_id AND p.id <> me.id AND p.merged_into IS NULL
 CROSS JOIN LATERAL (

@@ -203,7 +203,8 @@ ORDER BY {position} DESC, r.{column}
 LIMIT %(limit)s
 
 -- name: read_changes
-SELECT h.id, h.at, h.action, coalesce(who.name, ''), coalesce(h.before -> 'others', '[]'), coalesce(u.action, '')
+SELECT h.id, h.at, h.action, coalesce(who.name, ''), coalesce(h.before -> 'others', '[]'), coalesce(u.action, ''),
+    coalesce(h.before ->> 'by' = 'template', false)
 FROM pattern_history h
 LEFT JOIN persons who ON who.id = h.person_id
 LEFT JOIN pattern_history u ON u.project_id = h.project_id AND u.id = (h.before ->> 'undone')::bigint

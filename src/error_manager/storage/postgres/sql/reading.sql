@@ -51,7 +51,11 @@ to_tsvector('simple', left(e.message, 8192) || ' ' || left(coalesce(e.stack_trac
 -- name: read_error
 -- Our ids carry their time: only one partition is looked at.
 SELECT {columns}, e.created_at, e.fingerprint_version, e.dictionary_id, e.body, encode(g.group_id, 'hex'), g.by, g.since,
-    coalesce(who.name, '')
+    coalesce(who.name, ''),
+    coalesce((SELECT t.text
+        FROM pattern_groups o JOIN templates t ON t.project_id = o.project_id AND t.id = o.template_id
+        WHERE o.project_id = g.project_id AND o.group_id = coalesce(g.template_group_id, g.group_id)
+            AND (g.by <> 'person' OR o.pattern_id = g.pattern_id)), '')
 FROM project_errors e
 JOIN pattern_groups g ON g.project_id = e.project_id AND g.group_id = e.group_id
 LEFT JOIN pattern_history c ON c.project_id = g.project_id AND c.id = g.change_id

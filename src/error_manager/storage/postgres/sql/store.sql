@@ -37,8 +37,8 @@ ON CONFLICT (project_id, pattern_hash) DO NOTHING;
 
 -- name: add_group
 -- Another worker may have made the pattern a moment ago: take whichever is there.
-INSERT INTO pattern_groups (project_id, group_id, pattern_id)
-SELECT project_id, %(group_id)s, id FROM error_patterns
+INSERT INTO pattern_groups (project_id, group_id, pattern_id, template_id)
+SELECT project_id, %(group_id)s, id, %(template_id)s FROM error_patterns
 WHERE project_id = %(project_id)s AND pattern_hash = %(pattern_hash)s
 ON CONFLICT DO NOTHING;
 
@@ -92,7 +92,7 @@ SELECT ensure_partition(%(day)s);
 -- name: copy_errors
 COPY project_errors (id, project_id, timestamp, message, stack_trace, module, error_code, manager_context, severity,
     created_at, event_id, group_id, fingerprint_version, occurrences, environment, release, user_key, dictionary_id,
-    body) FROM STDIN (FORMAT BINARY);
+    body, template_version) FROM STDIN (FORMAT BINARY);
 
 -- name: copy_subjects
 COPY subjects (project_id, subject_key, timestamp, error_id) FROM STDIN (FORMAT BINARY);
