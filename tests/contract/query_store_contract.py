@@ -53,9 +53,19 @@ _KINDS = (
 _codec = BodyCodec()
 
 
-def error(number: int, *, kind: int, hours_ago: int, detail: str = "", project: int = 1) -> StoredError:
-    """Return the ``number``-th error of a kind, ``hours_ago`` before ``NOON``."""
-    group, title, message, module, code, severity = _KINDS[kind]
+def error(
+    number: int,
+    *,
+    kind: int,
+    hours_ago: int,
+    detail: str = "",
+    project: int = 1,
+    group: int | None = None,
+    severity: Severity | None = None,
+) -> StoredError:
+    """Return the ``number``-th error of a kind, ``hours_ago`` before ``NOON``, also in a group of its own."""
+    usual_group, title, message, module, code, usual_severity = _KINDS[kind]
+    group, severity = usual_group if group is None else group, severity or usual_severity
     at = NOON - timedelta(hours=hours_ago) + timedelta(milliseconds=number)
     event = ErrorEvent(
         event_id=EventId(f"{project:02x}{number:030x}"),
@@ -306,6 +316,8 @@ class QueryStoreContract:
         assert (browser.total, browser.distinct, len(browser.values)) == (30, 2, 1)
         users = await store.users(row.id)
         assert (users.total, len(users.days)) == (4, 6)
+        later = await store.users(row.id, since=NOON - timedelta(days=2))
+        assert (later.total, later.days) == (4, users.days[-3:])
         assert {r.value: r.count for r in await store.releases(row.id)} == {
             "shop@0": 10, "shop@1": 10, "shop@2": 10
         }  # fmt: skip
@@ -331,13 +343,13 @@ class QueryStoreContract:
             PatternStatus.RESOLVED, PatternStatus.IGNORED, until
         )  # fmt: skip
         assert await titles(store, "is:ignored") == ["TimeoutError"]
-        once = await store.undo_status(row.id, person_id=None, now=now)
-        twice = await store.undo_status(row.id, person_id=None, now=now)
+        once = await store.undo(row.id, person_id=None, now=now)
+        twice = await store.undo(row.id, person_id=None, now=now)
         assert (once.status, once.ignore_until, twice.status) == (
             PatternStatus.RESOLVED, None, PatternStatus.UNRESOLVED
         )  # fmt: skip
         with pytest.raises(NotFoundError, match="undo"):
-            await store.undo_status(row.id, person_id=None, now=now)
+            await store.undo(row.id, person_id=None, now=now)
         changes = [change.action for change in await store.changes(row.id)]
         assert changes == ["undone", "undone", "ignored", "resolved"]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tests.contract.query_store_contract import QueryStoreContract, errors
+from tests.contract.regrouping_contract import RegroupingContract
 
 from error_manager.storage.memory_queries import MemoryQueries
 
 
-class TestMemoryQueries(QueryStoreContract):
+class TestMemoryQueries(QueryStoreContract, RegroupingContract):
     """The twin."""
 
     @pytest.fixture

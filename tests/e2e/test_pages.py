@@ -235,6 +235,75 @@ def test_ignoring_for_a_time_and_reopening(page: Page, server: Server) -> None:
     expect(page.locator("#pattern-head .em-state")).to_have_count(0)
 
 
+def send_three(page: Page, server: Server, name: str) -> None:
+    """Send errors of three patterns of one name, the first twice, and open the list of them."""
+    for number, place in enumerate((f"{name} one", f"{name} one", f"{name} two", f"{name} three")):
+        server.send(message=place, severity="error", module="shop.merge", error_code=f"MERGE-{number}")
+    wait_for_pattern(page, server, f"{name} three")
+    open_list(page, server, f"?status=all&q=%22{name.replace(' ', '+')}%22&order=count")
+    expect(page.locator("[data-row]")).to_have_count(3)
+
+
+def test_marked_patterns_are_merged_by_key_and_undone(page: Page, server: Server) -> None:
+    """The key x marks, m merges into the largest; the list shows it at once; Undo brings the others back."""
+    send_three(page, server, "Keyed merge")
+    expect(page.locator("#marking")).to_be_hidden()
+    page.keyboard.press("m")
+    expect(page.locator("#toasts")).to_contain_text("Mark two or more patterns")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("[data-marked]")).to_have_text("2 marked")
+    expect(page.locator("#marking select option").first).to_have_text("Keyed merge one (2)")
+    began = time.monotonic()
+    page.keyboard.press("m")
+    expect(page.locator("[data-row]")).to_have_count(2)
+    print(f"merged after {time.monotonic() - began:.2f} s")
+    expect(page.locator("#toasts")).to_contain_text("Merged 1 pattern into Keyed merge one.")
+    expect(page.locator("[data-row] .em-c-num").first).to_contain_text("3")
+    expect(page.locator("#marking")).to_be_hidden()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-row]")).to_have_count(3)
+    expect(page.locator("#toasts")).to_contain_text("Undone.")
+
+
+def test_a_pattern_is_merged_from_its_page_split_and_undone(page: Page, server: Server) -> None:
+    """Merge offers the most alike; the groups are listed; a split leads back, old addresses lead on."""
+    send_three(page, server, "Paged merge")
+    page.get_by_text("Paged merge two", exact=True).click()
+    page.wait_for_url("**/patterns/1/*")
+    old = page.url.partition("?")[0]
+    page.keyboard.press("m")
+    page.wait_for_url("**/merge")
+    page.get_by_label("Search patterns to merge").fill("Paged merge")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".em-choice")).to_have_count(2)
+    page.get_by_label("Paged merge one").check()
+    page.get_by_role("button", name="Merge with the marked").click()
+    expect(page.locator("input[name=into]").first).to_be_checked()
+    expect(page.locator(".em-choice").first).to_contain_text("Paged merge one")
+    page.get_by_role("button", name="Merge", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Paged merge one")
+    expect(page.locator("#toasts")).to_contain_text("Merged 1 other pattern into this one.")
+    expect(page.locator(".em-group")).to_have_count(2)
+    merged = page.url
+    assert "done=" not in merged
+    page.goto(old)
+    assert page.url.partition("?")[0] == merged
+    expect(page.locator(".em-hint")).to_contain_text("was merged into this one")
+    page.locator(".em-group", has_text="Paged merge two").get_by_role("button", name="Split off").click()
+    expect(page.locator("#toasts")).to_contain_text("Split off.")
+    expect(page.locator("#groups")).to_have_count(0)
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator(".em-group")).to_have_count(2)
+    page.get_by_role("button", name="Undo the last").click()
+    expect(page.locator("#groups")).to_have_count(0)
+    page.goto(old)
+    expect(page.locator("h1")).to_have_text("Paged merge two")
+    expect(page.locator(".em-changes")).to_contain_text("merged into Paged merge one by")
+
+
 def test_filters_live_in_the_address(page: Page, server: Server) -> None:
     """A choice changes the address; the copied address shows the same in another tab."""
     server.send(message="Only a warning", severity="warning", module="shop.filter", error_code="FILTER-1")
@@ -334,7 +403,7 @@ def test_no_page_scrolls_sideways(page: Page, server: Server, path: str, width: 
 
 
 def test_pages_work_without_javascript(browser: Browser, signed_in: BrowserContext, server: Server) -> None:
-    """List, search, pattern and resolving need no script."""
+    """List, search, pattern, resolving, merging, splitting and undoing need no script."""
     server.send(message="No script needed", severity="error", module="shop.plain", error_code="PLAIN-1")
     context = browser.new_context(java_script_enabled=False, storage_state=signed_in.storage_state())
     page = context.new_page()
@@ -346,6 +415,21 @@ def test_pages_work_without_javascript(browser: Browser, signed_in: BrowserConte
     page.get_by_text("No script needed", exact=True).click()
     page.get_by_role("button", name="Resolve").click()
     expect(page.get_by_role("button", name="Reopen")).to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("Resolved.")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Resolve")).to_be_visible()
+    page.goto(f"{server.url}/patterns?status=all&range=all")
+    boxes = page.get_by_label("Mark for merging")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.get_by_role("button", name="Merge", exact=True).click()
+    expect(page.locator(".em-group")).to_have_count(2)
+    page.locator(".em-group").get_by_role("button", name="Split off").click()
+    expect(page.locator("#toasts")).to_contain_text("Split off.")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo the last").click()
+    expect(page.locator("#groups")).to_have_count(0)
     context.close()
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.integration.conftest import _fresh
 from tests.integration.test_queries import fill
 
@@ -179,6 +180,94 @@ async def test_status_changes_by_key(admin) -> None:
     assert (await admin.post(f"{url}/undo")).json()["status"] == "resolved"
     assert (await admin.post(f"{url}/undo")).json()["status"] == "unresolved"
     assert (await admin.post(f"{url}/undo")).json()["code"] == "not_found"
+
+
+async def test_patterns_are_merged_split_and_undone_by_key(admin) -> None:
+    """The old id answers with the pattern it is part of; groups, changes and reasons say what happened."""
+    rows = (await admin.get("/api/v1/patterns", params={"project": 1, "sort": "count"})).json()["items"]
+    first, second, third = (row["id"] for row in rows)
+    url = f"/api/v1/patterns/{first}"
+    merged = (await admin.post(f"{url}/merge", json={"with": [second, third]})).json()
+    assert (merged["id"], merged["count"]) == (first, 38)
+    alias = (await admin.get(f"/api/v1/patterns/{second}")).json()
+    assert (alias["id"], alias["alias"]) == (first, second)
+    assert (alias["why"]["by"], alias["why"]["groups"]) == ("person", 3)
+    groups = (await admin.get(f"{url}/groups")).json()["items"]
+    assert [(g["title"], g["why"], g["person"]) for g in groups] == [
+        ("TimeoutError", "fingerprint", ""),
+        ("KeyError", "person", "Administrator"),
+        ("Disk is 91 % full", "person", "Administrator"),
+    ]
+    (error, *_) = (await admin.get("/api/v1/errors", params={"q": "order-3"})).json()["items"]
+    why = (await admin.get(f"/api/v1/errors/{error['id']}")).json()["why"]
+    assert (why["by"], why["person"], why["group"]) == ("person", "Administrator", groups[1]["group"])
+    for body in ({}, {"with": "x"}, {"with": []}, {"with": [first]}):
+        assert (await admin.post(f"{url}/merge", json=body)).json()["code"] == "invalid_fields"
+    assert (await admin.post(f"{url}/merge", json={"with": [99999]})).json()["code"] == "not_found"
+    for bad in (["zz"], [groups[0]["group"]], ["ff" * 16], []):
+        assert (await admin.post(f"{url}/split", json={"groups": bad})).json()["code"] == "invalid_fields"
+    body = {"groups": [groups[1]["group"]], "title": "Prices"}
+    split = (await admin.post(f"{url}/split", json=body)).json()
+    assert (split["pattern"]["count"], split["split_off"]["title"]) == (32, "Prices")
+    other = f"/api/v1/patterns/{split['split_off']['id']}"
+    nearest = (await admin.get(other)).json()["nearest"]
+    assert nearest is None
+    assert (await admin.post(f"{url}/merge", json={"with": [split["split_off"]["id"]]})).json()["count"] == 38
+    for _ in range(3):
+        assert (await admin.post(f"{url}/undo")).status_code == 200
+    after = (await admin.get("/api/v1/patterns", params={"project": 1, "sort": "count"})).json()["items"]
+    assert after == rows
+    changes = (await admin.get(f"{url}/changes")).json()["items"]
+    assert [change["action"] for change in changes[-2:]] == ["split", "merged"]
+    assert [name["title"] for name in changes[-1]["others"]] == ["KeyError", "Disk is 91 % full"]
+
+
+async def test_what_moved_on_cannot_be_undone(admin) -> None:
+    """A problem with a code of its own, that names where to undo first."""
+    rows = (await admin.get("/api/v1/patterns", params={"project": 1, "sort": "count"})).json()["items"]
+    first, second, third = (f"/api/v1/patterns/{row['id']}" for row in rows)
+    await admin.post(f"{first}/merge", json={"with": [rows[1]["id"]]})
+    groups = (await admin.get(f"{first}/groups")).json()["items"]
+    await admin.post(f"{first}/split", json={"groups": [groups[1]["group"]]})
+    await admin.post(f"{third}/merge", json={"with": [rows[1]["id"]]})
+    answer = await admin.post(f"{first}/undo")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert str(rows[2]["id"]) in answer.json()["detail"]
+    for url in (third, first, first):
+        assert (await admin.post(f"{url}/undo")).status_code == 200
+    assert (await admin.get(second)).json()["alias"] is None
+
+
+async def test_a_pattern_says_what_tells_it_from_the_nearest(shop) -> None:
+    """In words and as data."""
+    services, made, database = shop
+    parts = (
+        (1, ["type: KeyError", "frame: shop.cart.total"]),
+        (2, ["type: KeyError", "frame: shop.cart.sum", "name: x"]),
+    )
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(
+            "INSERT INTO projects (id, organization_id, name, slug, subject_key) VALUES (9, 1, 'N', 'n', 'k')"
+        )
+        for number, listed in parts:
+            connection.execute(
+                "INSERT INTO error_patterns (id, project_id, pattern_hash, module, error_code, first_seen, "
+                "last_seen, severity, severity_rank, title, message, metadata) OVERRIDING SYSTEM VALUE "
+                "VALUES (%s, 9, %s, 'm', 'c', now(), now(), 'error', 3, 'KeyError', 'm', %s)",
+                (9000 + number, f"{number:02x}" * 32, Jsonb({"version": 0, "parts": listed})),
+            )
+            connection.execute(
+                "INSERT INTO pattern_groups (project_id, group_id, pattern_id) VALUES (9, %s, %s)",
+                (bytes([number]) * 16, 9000 + number),
+            )
+    async with _client(create_app(services), authorization=f"Bearer {made.admin_token}") as client:
+        pattern = (await client.get("/api/v1/patterns/9001")).json()
+    assert pattern["why"] == {"by": "fingerprint", "version": 0, "parts": parts[0][1], "groups": 1}
+    assert (pattern["nearest"]["id"], pattern["nearest"]["title"]) == (9002, "KeyError")
+    assert pattern["nearest"]["sentence"] == "frame shop.cart.total instead of shop.cart.sum; no name x"
+    assert pattern["nearest"]["differences"][1] == {"part": "name", "here": "", "there": "x"}
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("DELETE FROM projects WHERE id = 9")
 
 
 @pytest.mark.parametrize(

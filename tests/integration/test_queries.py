@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from tests.contract.query_store_contract import QueryStoreContract, chunks, errors
+from tests.contract.regrouping_contract import RegroupingContract
 from tests.integration.conftest import _fresh
 
 from error_manager.storage.base import Cursor, StoreBatch
@@ -46,3 +47,16 @@ async def store(cluster, postgres):
 
 class TestPostgresQueries(QueryStoreContract):
     """The real one."""
+
+
+class TestPostgresRegrouping(RegroupingContract):
+    """Merging and splitting, each on a database of its own."""
+
+    @pytest.fixture
+    async def store(self, database):
+        """Queries over a fresh database with the contract's errors."""
+        await fill(database)
+        connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
+        await connections.open()
+        yield PostgresQueries(connections)
+        await connections.close()

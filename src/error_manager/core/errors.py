@@ -9,6 +9,7 @@ ErrorManagerError
         AuthenticationError     no key, or an unknown one
         AuthorizationError      the key may not do this
         NotFoundError           no such thing (or not for this caller)
+        ConflictError           something newer stands in the way
         PayloadTooLargeError    over a cap on bytes or counts
         MalformedPayloadError   cannot be read at all
         UnsupportedEncodingError  content encoding unknown
@@ -106,6 +107,14 @@ class NotFoundError(RequestError):
     code = "not_found"
     status = 404
     reason = "not_found"
+
+
+class ConflictError(RequestError):
+    """Something newer stands in the way."""
+
+    code = "conflict"
+    status = 409
+    reason = "conflict"
 
 
 class PayloadTooLargeError(RequestError):

@@ -13,9 +13,11 @@ from uuid import UUID
 from error_manager.core.errors import InboxCorruptError, NotFoundError, StorageError, StorageUnavailableError
 from error_manager.core.search import parse_search
 from error_manager.core.types import ItemCategory, PatternId, PatternStatus, ProjectId
+from error_manager.flows import regrouping
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.dashboard import (
     ConnectView,
+    MergeView,
     PatternsView,
     PatternView,
     SlotFacts,
@@ -27,6 +29,7 @@ from error_manager.monitoring.dashboard import (
     status_line,
     window,
 )
+from error_manager.monitoring.why import unlike
 from error_manager.storage.base import (
     Cursor,
     DatabaseFacts,
@@ -47,6 +50,9 @@ from error_manager.storage.base import (
 MAX_PAGE: Final = 500
 """Most rows of one page of a list."""
 _LEDGER_TRIES: Final = 5
+_OFFERED: Final = 12
+"""Patterns that are offered to be merged; a search offers others."""
+_SEARCHED: Final = 100
 
 
 # --- patterns ----------------------------------------------------------------------------------------------
@@ -97,24 +103,29 @@ async def pattern_view(
 ) -> PatternView:
     """Return all that the page of a pattern shows; ``error`` picks one of its errors, otherwise the newest.
 
+    The pattern is the one that has the error now, which is another one after merges and splits.
+
     Raises:
-        NotFoundError: no such pattern, or the error is not one of it.
+        NotFoundError: no such pattern, or no such error in its project.
     """
     pattern = await svc.queries.pattern(pattern_id)
+    detail = await _shown_error(svc, pattern, error)
+    if detail is not None and detail.row.pattern_id != pattern.id:
+        pattern = await svc.queries.pattern(detail.row.pattern_id)
     now = svc.clock()
     shown = window(now - timedelta(days=days) if days else None, now, now=now)
     projects = (pattern.project_id,)
-    project, detail, history, users = await asyncio.gather(
+    project, history, users, (groups, nearest) = await asyncio.gather(
         find_project(svc, pattern.project_id),
-        _shown_error(svc, pattern, error),
-        svc.queries.history(pattern_id, project_ids=projects, window=shown),
-        svc.queries.users(pattern_id),
+        svc.queries.history(pattern.id, project_ids=projects, window=shown),
+        svc.queries.users(pattern.id, since=shown.since),
+        regrouping.explain(svc, pattern.id),
     )
     tags, releases, environments, changes = await asyncio.gather(
-        svc.queries.tags(pattern_id),
-        svc.queries.releases(pattern_id, project_ids=projects),
-        svc.queries.environments(pattern_id, project_ids=projects),
-        svc.queries.changes(pattern_id),
+        svc.queries.tags(pattern.id),
+        svc.queries.releases(pattern.id, project_ids=projects),
+        svc.queries.environments(pattern.id, project_ids=projects),
+        svc.queries.changes(pattern.id),
     )
     return PatternView(
         pattern=pattern,
@@ -127,17 +138,30 @@ async def pattern_view(
         environments=environments,
         users=users,
         changes=changes,
+        groups=groups,
+        nearest=nearest,
     )
+
+
+async def merge_view(svc: QueryServices, pattern_id: PatternId, *, search: str) -> MergeView:
+    """Return what may be merged with a pattern: what a search finds, most alike first."""
+    pattern = await svc.queries.pattern(pattern_id)
+    project = await find_project(svc, pattern.project_id)
+    alike = await regrouping.alike(svc, pattern.id, limit=MAX_PAGE)
+    if search:
+        where = PatternFilter(project_ids=(pattern.project_id,))
+        page = await list_patterns(svc, where, search=search, order=PatternOrder.COUNT, limit=_SEARCHED)
+        known = {item.id: item for item in alike}
+        found = (known.get(row.id) or unlike(row) for row in page.items if row.id != pattern.id)
+        alike = tuple(sorted(found, key=lambda item: -item.likeness))
+    return MergeView(project=project, pattern=pattern, alike=alike[:_OFFERED])
 
 
 async def _shown_error(svc: QueryServices, pattern: PatternRow, error: UUID | None) -> ErrorDetail | None:
     reference = error or await svc.queries.latest_error(pattern.id, project_ids=(pattern.project_id,))
     if reference is None:
         return None
-    detail = await svc.queries.error(reference, project_ids=(pattern.project_id,))
-    if detail.row.pattern_id != pattern.id:
-        raise NotFoundError
-    return detail
+    return await svc.queries.error(reference, project_ids=(pattern.project_id,))
 
 
 async def resolve(svc: QueryServices, pattern_id: PatternId, *, person_id: int | None) -> PatternRow:
@@ -158,12 +182,13 @@ async def reopen(svc: QueryServices, pattern_id: PatternId, *, person_id: int | 
 
 
 async def undo(svc: QueryServices, pattern_id: PatternId, *, person_id: int | None) -> PatternRow:
-    """Take back the last change of a pattern's status.
+    """Take back the last change of a pattern: of its status, a merge or a split.
 
     Raises:
         NotFoundError: there is nothing to undo.
+        ConflictError: a later merge or split stands in the way.
     """
-    return await svc.queries.undo_status(pattern_id, person_id=person_id, now=svc.clock())
+    return await svc.queries.undo(pattern_id, person_id=person_id, now=svc.clock())
 
 
 async def _change(

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from error_manager.core.types import ItemCategory, OutcomeKind, ProjectId
+from error_manager.monitoring.why import Alike
 from error_manager.storage.base import (
     Bucket,
     DatabaseFacts,
     ErrorDetail,
     ErrorRow,
+    GroupRow,
     HistoryPoint,
     IngestKey,
     Ledger,
@@ -77,6 +79,17 @@ class PatternView:
     environments: tuple[ValueCount, ...]
     users: UserCounts
     changes: tuple[PatternChangeRow, ...]
+    groups: tuple[GroupRow, ...] = ()
+    nearest: Alike | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeView:
+    """What may be merged with a pattern: the patterns most like it, or what a search found."""
+
+    project: Project
+    pattern: PatternRow
+    alike: tuple[Alike, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from error_manager.core.types import (
     ErrorEvent,
     ErrorId,
     EventId,
+    GroupId,
     ItemCategory,
     OutcomeKind,
     PatternId,
@@ -489,6 +490,52 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Why a group is in its pattern: ``by`` is ``fingerprint`` or ``person``, then ``person`` moved it there.
+
+    ``group`` is the id of the group, 32 hexadecimal digits.
+    """
+
+    group: str
+    by: str
+    since: datetime
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRow(Placement):
+    """One group of a pattern, described by its first error; ``parts`` are those of its fingerprint.
+
+    ``is_first`` marks the group that gave the pattern its name; it cannot be split off.
+    """
+
+    title: str
+    message: str
+    culprit: str
+    parts: tuple[str, ...]
+    version: int
+    count: int
+    last_seen: datetime
+    is_first: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternParts:
+    """A pattern that another may be compared with; ``parts`` are those of its fingerprint.
+
+    ``shared`` is how many of type (title), module and code both have in common, 0..3.
+    """
+
+    id: PatternId
+    title: str
+    message: str
+    culprit: str
+    parts: tuple[str, ...]
+    count: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorDetail:
     """One stored error with its decoded body and its neighbours in the pattern."""
 
@@ -496,6 +543,7 @@ class ErrorDetail:
     event: ErrorEvent
     created_at: datetime
     fingerprint_version: int
+    placement: Placement
     previous_id: ErrorId | None = None
     next_id: ErrorId | None = None
 
@@ -597,13 +645,26 @@ class UserCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PatternName:
+    """A pattern as others speak of it."""
+
+    id: PatternId
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatternChangeRow:
-    """One line of what was done to a pattern; ``person`` is "" when an error did it (regression)."""
+    """One line of what was done to a pattern; ``person`` is "" when an error did it (regression).
+
+    ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back.
+    """
 
     id: int
     at: datetime
     action: str
     person: str = ""
+    others: tuple[PatternName, ...] = ()
+    undone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -678,7 +739,7 @@ class QueryStore(Protocol):
         ...
 
     async def pattern(self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()) -> PatternRow:
-        """Return one pattern, without trend."""
+        """Return one pattern, without trend; for one that was merged away, the pattern it is part of now."""
         ...
 
     async def list_errors(self, where: ErrorFilter, *, limit: int, cursor: str | None) -> Page[ErrorRow]:
@@ -721,8 +782,8 @@ class QueryStore(Protocol):
         """Return the tags of a pattern with their top ``values``, most frequent first (whole UTC days)."""
         ...
 
-    async def users(self, pattern_id: PatternId) -> UserCounts:
-        """Return how many users a pattern hit."""
+    async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
+        """Return how many users a pattern hit, in all and by UTC day from that of ``since`` on."""
         ...
 
     async def releases(
@@ -754,7 +815,53 @@ class QueryStore(Protocol):
         """Set the status of a pattern, keep what it was in its history, return the pattern."""
         ...
 
-    async def undo_status(
+    async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:
+        """Return the groups of a pattern, most frequent first."""
+        ...
+
+    async def comparable(self, pattern_id: PatternId, *, limit: int = 200) -> tuple[PatternParts, ...]:
+        """Return patterns of the same project: those sharing most first, then the newest."""
+        ...
+
+    async def merge(
+        self,
+        pattern_id: PatternId,
+        others: tuple[PatternId, ...],
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Move all groups of the other patterns into the first one; return it, counted anew.
+
+        The others keep their ids, which lead to it from now on. Its status is the most watchful of all.
+
+        Raises:
+            ValidationError: nothing to merge, or of another project.
+        """
+        ...
+
+    async def split(
+        self,
+        pattern_id: PatternId,
+        groups: tuple[GroupId, ...],
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        title: str,
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Move groups out of a pattern together; return the pattern that holds them now.
+
+        It is the one the largest of them came from when that stands empty and no title is given, else a new
+        one.
+
+        Raises:
+            ValidationError: not groups of it, or the first one, which gave the pattern its name.
+        """
+        ...
+
+    async def undo(
         self,
         pattern_id: PatternId,
         *,
@@ -762,10 +869,13 @@ class QueryStore(Protocol):
         person_id: int | None,
         now: datetime,
     ) -> PatternRow:
-        """Take back the last change of status that was not undone yet; return the pattern.
+        """Take back the last change of a pattern that was not undone yet: of status, a merge or a split.
+
+        Errors that came since belong to their groups and move with them. Return the pattern.
 
         Raises:
             NotFoundError: there is nothing to undo.
+            ConflictError: a later merge or split stands in the way.
         """
         ...
 

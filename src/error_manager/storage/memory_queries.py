@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -28,6 +27,7 @@ from error_manager.storage.base import (
     ErrorDetail,
     ErrorFilter,
     ErrorRow,
+    GroupRow,
     HistoryPoint,
     LedgerBooks,
     OutcomeCount,
@@ -35,7 +35,9 @@ from error_manager.storage.base import (
     PatternChangeRow,
     PatternFilter,
     PatternOrder,
+    PatternParts,
     PatternRow,
+    Placement,
     ReportRow,
     StoredError,
     TagSummary,
@@ -44,6 +46,8 @@ from error_manager.storage.base import (
     Window,
 )
 from error_manager.storage.keyset import cursor_number, cursor_uuid, encode_cursor, number_cursor, time_cursor
+from error_manager.storage.memory_groups import GroupKey, GroupMap, HeldPattern
+from error_manager.storage.regrouping import PatternState
 from error_manager.storage.rollup import facets
 
 _STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
@@ -56,28 +60,17 @@ _ACTIONS: Final = {
 _SECONDS_TO_2100: Final = 4_102_444_800
 
 
-@dataclass(slots=True)
-class _Pattern:
-    """The state of a pattern beside its errors; ``past`` are the states that an undo brings back."""
-
-    id: PatternId
-    status: PatternStatus = PatternStatus.UNRESOLVED
-    ignore_until: datetime | None = None
-    past: list[tuple[PatternStatus, datetime | None]] = field(default_factory=list)
-    changes: list[PatternChangeRow] = field(default_factory=list)
-
-
 class MemoryQueries:
-    """``QueryStore`` over a list of errors; one pattern per group."""
+    """``QueryStore`` over a list of errors; one pattern per group until they are merged."""
 
     def __init__(self, errors: Sequence[StoredError], *, reports: Sequence[ReportRow] = ()) -> None:
         """Keep the errors and the reports."""
         self._errors = sorted(errors, key=lambda e: (e.event.timestamp, e.error_id), reverse=True)
         self._reports = sorted(reports, key=lambda report: -report.id)
-        self._patterns: dict[tuple[ProjectId, GroupId], _Pattern] = {}
+        self._map = GroupMap(lambda pattern_id: self._of(pattern_id, ())[0].event.timestamp)
         for error in reversed(self._errors):
-            key = (error.project_id, error.entry.fingerprint.group_id)
-            self._patterns.setdefault(key, _Pattern(PatternId(len(self._patterns) + 1)))
+            if _key(error) not in self._map.placed:
+                self._map.add(_key(error), error)
 
     async def list_patterns(
         self, where: PatternFilter, *, order: PatternOrder, limit: int, cursor: str | None, trend: Window
@@ -97,11 +90,8 @@ class MemoryQueries:
         )
 
     async def pattern(self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()) -> PatternRow:
-        """Return one pattern, without trend."""
-        errors = self._of(pattern_id, project_ids)
-        if not errors:
-            message = f"There is no pattern {pattern_id}."
-            raise NotFoundError(message)
+        """Return one pattern, without trend; the one it was merged into when it was."""
+        errors = self._of(self._map.find(pattern_id, project_ids).id, project_ids)
         return self._row(errors, len(errors), ())
 
     async def list_errors(self, where: ErrorFilter, *, limit: int, cursor: str | None) -> Page[ErrorRow]:
@@ -132,6 +122,7 @@ class MemoryQueries:
                     event=error.event,
                     created_at=error.created_at,
                     fingerprint_version=error.entry.fingerprint.version,
+                    placement=self._placement(_key(error)),
                     previous_id=siblings[place + 1] if place + 1 < len(siblings) else None,
                     next_id=siblings[place - 1] if place else None,
                 )
@@ -189,10 +180,10 @@ class MemoryQueries:
         )
         return tuple(sorted(summaries, key=lambda tag: (-tag.total, tag.key)))
 
-    async def users(self, pattern_id: PatternId) -> UserCounts:
-        """Return how many users a pattern hit."""
+    async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
+        """Return how many users a pattern hit, in all and by UTC day from a time on."""
         hits = {(e.event.timestamp.date(), e.user_key) for e in self._of(pattern_id, ()) if e.user_key}
-        days = Counter(day for day, _ in hits)
+        days = Counter(day for day, _ in hits if since is None or day >= since.date())
         return UserCounts(total=len({user for _, user in hits}), days=tuple(sorted(days.items())))
 
     async def releases(
@@ -209,8 +200,7 @@ class MemoryQueries:
 
     async def changes(self, pattern_id: PatternId, *, limit: int = 20) -> tuple[PatternChangeRow, ...]:
         """Return what was done to a pattern, newest first."""
-        state = next(state for state in self._patterns.values() if state.id == pattern_id)
-        return tuple(reversed(state.changes))[:limit]
+        return tuple(self._map.lines(pattern_id)[:limit])
 
     async def change_status(
         self,
@@ -223,14 +213,79 @@ class MemoryQueries:
         now: datetime,
     ) -> PatternRow:
         """Set the status of a pattern and keep what it was."""
-        await self.pattern(pattern_id, project_ids=project_ids)
-        state = next(state for state in self._patterns.values() if state.id == pattern_id)
-        state.past.append((state.status, state.ignore_until))
-        state.status, state.ignore_until = status, ignore_until if status is PatternStatus.IGNORED else None
-        state.changes.append(PatternChangeRow(id=len(state.changes) + 1, at=now, action=_ACTIONS[status]))
-        return await self.pattern(pattern_id)
+        pattern = self._map.find(pattern_id, project_ids)
+        state = PatternState(
+            status=status,
+            resolved_at=now if status is PatternStatus.RESOLVED else None,
+            ignore_until=ignore_until if status is PatternStatus.IGNORED else None,
+        )
+        self._map.set_state(pattern, state, action=_ACTIONS[status], now=now)
+        return await self.pattern(pattern.id)
 
-    async def undo_status(
+    async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:
+        """Return the groups of a pattern, most frequent first."""
+        pattern = self._map.patterns[pattern_id]
+        keys = sorted(self._map.held_by(pattern_id), key=lambda key: (-self._size(key), key[1]))
+        return tuple(self._group(key, pattern) for key in keys[:limit])
+
+    async def comparable(self, pattern_id: PatternId, *, limit: int = 200) -> tuple[PatternParts, ...]:
+        """Return patterns of the same project: those sharing most first, then the newest."""
+        mine = await self.pattern(pattern_id)
+        found = []
+        for pattern in self._map.patterns.values():
+            if pattern.id == mine.id or pattern.merged_into is not None:
+                continue
+            row = await self.pattern(pattern.id)
+            shared = (
+                (row.title == mine.title) + (row.module == mine.module) + (row.error_code == mine.error_code)
+            )
+            if row.project_id == mine.project_id:
+                found.append((shared, row))
+        found.sort(key=lambda item: (item[0], item[1].last_seen, item[1].id), reverse=True)
+        return tuple(
+            PatternParts(
+                id=row.id,
+                title=row.title,
+                message=row.message,
+                culprit=row.culprit,
+                parts=self._map.patterns[row.id].first.entry.fingerprint.parts,
+                count=row.count,
+                shared=shared,
+            )
+            for shared, row in found[:limit]
+        )
+
+    async def merge(
+        self,
+        pattern_id: PatternId,
+        others: tuple[PatternId, ...],
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,  # noqa: ARG002  # names are in PostgreSQL only
+        now: datetime,
+    ) -> PatternRow:
+        """Move all groups of the other patterns into the first one."""
+        target = self._map.find(pattern_id, project_ids)
+        self._map.merge(target, others, now=now)
+        return await self.pattern(target.id)
+
+    async def split(
+        self,
+        pattern_id: PatternId,
+        groups: tuple[GroupId, ...],
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        title: str,
+        person_id: int | None,  # noqa: ARG002  # names are in PostgreSQL only
+        now: datetime,
+    ) -> PatternRow:
+        """Move groups out of a pattern together; return the pattern that holds them now."""
+        pattern = self._map.find(pattern_id, project_ids)
+        sizes = {key: self._size(key) for key in self._map.held_by(pattern.id)}
+        home = self._map.split(pattern, groups, title=title, sizes=sizes, now=now)
+        return await self.pattern(home.id)
+
+    async def undo(
         self,
         pattern_id: PatternId,
         *,
@@ -238,15 +293,10 @@ class MemoryQueries:
         person_id: int | None,  # noqa: ARG002  # names are in PostgreSQL only
         now: datetime,
     ) -> PatternRow:
-        """Take back the last change of status."""
-        await self.pattern(pattern_id, project_ids=project_ids)
-        state = next(state for state in self._patterns.values() if state.id == pattern_id)
-        if not state.past:
-            message = "There is nothing to undo."
-            raise NotFoundError(message)
-        state.status, state.ignore_until = state.past.pop()
-        state.changes.append(PatternChangeRow(id=len(state.changes) + 1, at=now, action="undone"))
-        return await self.pattern(pattern_id)
+        """Take back the last change of a pattern."""
+        pattern = self._map.find(pattern_id, project_ids)
+        self._map.undo(pattern, now=now)
+        return await self.pattern(pattern.id)
 
     async def ledger_books(
         self,
@@ -309,13 +359,37 @@ class MemoryQueries:
             cursors={0: Cursor()},
             dead_letters=0,
             errors=len(self._errors),
-            patterns=len(self._patterns),
+            patterns=sum(pattern.merged_into is None for pattern in self._map.patterns.values()),
         )
 
     # --- parts ---------------------------------------------------------------------------------------------
 
-    def _state(self, error: StoredError) -> _Pattern:
-        return self._patterns[error.project_id, error.entry.fingerprint.group_id]
+    def _state(self, error: StoredError) -> HeldPattern:
+        return self._map.patterns[self._map.placed[_key(error)].pattern]
+
+    def _placement(self, key: GroupKey) -> Placement:
+        placed = self._map.placed[key]
+        return Placement(group=key[1].hex(), by=placed.by, since=placed.since)
+
+    def _size(self, key: GroupKey) -> int:
+        return sum(error.event.occurrences for error in self._errors if _key(error) == key)
+
+    def _group(self, key: GroupKey, pattern: HeldPattern) -> GroupRow:
+        placed = self._map.placed[key]
+        first = self._map.patterns[placed.origin].first
+        return GroupRow(
+            group=key[1].hex(),
+            by=placed.by,
+            since=placed.since,
+            title=self._map.patterns[placed.origin].title,
+            message=first.event.message,
+            culprit=first.entry.culprit,
+            parts=first.entry.fingerprint.parts,
+            version=first.entry.fingerprint.version,
+            count=self._size(key),
+            last_seen=max(error.event.timestamp for error in self._errors if _key(error) == key),
+            is_first=pattern.hash[:32] == key[1].hex(),
+        )
 
     def _of(self, pattern_id: PatternId | None, project_ids: tuple[ProjectId, ...]) -> list[StoredError]:
         return [
@@ -336,7 +410,7 @@ class MemoryQueries:
 
     def _rows(self, where: PatternFilter, trend: Window) -> Iterable[PatternRow]:
         narrowing = {"environment": where.environment, "release": where.release}
-        for state in self._patterns.values():
+        for state in self._map.patterns.values():
             errors = self._of(state.id, where.project_ids)
             counted = [
                 error
@@ -364,25 +438,27 @@ class MemoryQueries:
         )
 
     def _row(self, errors: Sequence[StoredError], count: int, trend: tuple[int, ...]) -> PatternRow:
-        first, last, state = errors[-1], errors[0], self._state(errors[0])
+        oldest, last, pattern = errors[-1], errors[0], self._state(errors[0])
+        first = pattern.first
         return PatternRow(
-            id=state.id,
+            id=pattern.id,
             project_id=first.project_id,
-            pattern_hash=first.entry.fingerprint.hash,
-            title=first.entry.title,
+            pattern_hash=pattern.hash,
+            title=pattern.title,
             message=first.event.message,
             culprit=first.entry.culprit,
             module=first.entry.module,
             error_code=first.entry.error_code,
             severity=max((e.entry.severity for e in errors), key=lambda severity: severity.rank),
-            status=state.status,
+            status=pattern.state.status,
             count=count,
             users=len({e.user_key for e in errors if e.user_key}),
-            first_seen=first.event.timestamp,
+            first_seen=oldest.event.timestamp,
             last_seen=last.event.timestamp,
             platform=first.event.platform,
-            ignore_until=state.ignore_until,
-            first_release=first.event.release,
+            is_regression=pattern.state.regressed_at is not None,
+            ignore_until=pattern.state.ignore_until,
+            first_release=oldest.event.release,
             last_release=last.event.release,
             trend=trend,
         )
@@ -489,6 +565,10 @@ def _alternatives_hold(asked: Sequence[tuple[str, str, bool]], holds: Callable[[
         else:
             wanted[name] = wanted.get(name, False) or holds(name, value)
     return all(wanted.values())
+
+
+def _key(error: StoredError) -> GroupKey:
+    return error.project_id, error.entry.fingerprint.group_id
 
 
 def _is_in(error: StoredError, project_ids: tuple[ProjectId, ...]) -> bool:

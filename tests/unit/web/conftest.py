@@ -26,6 +26,7 @@ from error_manager.monitoring.dashboard import (
     ConnectView,
     DiskFacts,
     HostFacts,
+    MergeView,
     PatternsView,
     PatternView,
     ProcessFacts,
@@ -34,19 +35,23 @@ from error_manager.monitoring.dashboard import (
     balance,
     status_line,
 )
+from error_manager.monitoring.why import Alike, Difference
 from error_manager.storage.base import (
     Bucket,
     DatabaseFacts,
     ErrorDetail,
     ErrorRow,
+    GroupRow,
     HistoryPoint,
     IngestKey,
     OutcomeCount,
     Page,
     PatternChangeRow,
     PatternFilter,
+    PatternName,
     PatternOrder,
     PatternRow,
+    Placement,
     Project,
     TableSize,
     TagSummary,
@@ -328,8 +333,56 @@ def detail(say=same):
         event=event(say),
         created_at=NOW - timedelta(minutes=3),
         fingerprint_version=0,
+        placement=Placement(group="ab" * 16, by="person", since=NOW - timedelta(days=2), person=say("Ada")),
         previous_id=OLDER_ID,
     )
+
+
+def group(say=same, **changes):
+    """Return one group of a pattern."""
+    values = {
+        "group": "ab" * 16,
+        "by": "person",
+        "since": NOW - timedelta(days=2),
+        "person": say("Ada"),
+        "title": say("KeyError"),
+        "message": say("KeyError: 'price'"),
+        "culprit": say("total in shop/cart.py:40"),
+        "parts": (say("type: KeyError"), "frame: shop.cart.total"),
+        "version": 0,
+        "count": 400,
+        "last_seen": NOW - timedelta(hours=3),
+    }
+    return GroupRow(**{**values, **changes})
+
+
+def alike(say=same, **changes):
+    """Return a pattern like another."""
+    values = {
+        "id": PatternId(9),
+        "title": say("KeyError"),
+        "message": say("KeyError: 'price'"),
+        "culprit": say("sum in shop/cart.py:52"),
+        "count": 17,
+        "likeness": 0.83,
+        "common": 1,
+        "differences": (
+            Difference(part=say("frame"), here=say("shop.cart.total"), there=say("shop.cart.sum")),
+            Difference(part="name", here="price", there=""),
+            Difference(part="logger", here="", there=say("shop")),
+        ),
+    }
+    return Alike(**{**values, **changes})
+
+
+def merge_view(say=same, **changes):
+    """Return the values of the page that chooses what to merge with."""
+    values = {
+        "project": Project(id=ProjectId(1), name=say("Shop"), slug="shop"),
+        "pattern": pattern(1, say),
+        "alike": (alike(say), alike(say, id=PatternId(10), likeness=0.0, differences=())),
+    }
+    return MergeView(**{**values, **changes})
 
 
 def pattern_view(say=same, **changes):
@@ -368,7 +421,17 @@ def pattern_view(say=same, **changes):
             total=212,
             days=tuple(((start + timedelta(days=day)).date(), count) for day, count in enumerate(counts)),
         ),
+        "groups": (group(say, group="cd" * 16, by="fingerprint", count=3001, is_first=True), group(say)),
+        "nearest": alike(say),
         "changes": (
+            PatternChangeRow(id=4, at=NOW - timedelta(hours=1), action="undone", undone="split"),
+            PatternChangeRow(
+                id=3,
+                at=NOW - timedelta(hours=1),
+                action="merged",
+                person=say("Ada"),
+                others=(PatternName(id=PatternId(7), title=say("KeyError")),),
+            ),
             PatternChangeRow(id=2, at=NOW - timedelta(hours=2), action="regressed"),
             PatternChangeRow(
                 id=1, at=NOW - timedelta(days=3), action="resolved", person=say("Administrator")

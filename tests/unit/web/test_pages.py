@@ -1,5 +1,6 @@
 """Every page drawn with made-up values: complete, in the right words, and deaf to hostile text."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from error_manager.core.types import OutcomeKind
 from error_manager.integrations.web.frame import PageFrame, rail
 from error_manager.integrations.web.pages.connect import arrival_values, refusal_lines
-from error_manager.integrations.web.pages.pattern import pattern_values
+from error_manager.integrations.web.pages.merging import merge_values
+from error_manager.integrations.web.pages.pattern import Said, pattern_values
 from error_manager.integrations.web.pages.patterns import list_values
 from error_manager.integrations.web.pages.status import process_groups, status_values, volumes
 from error_manager.integrations.web.query import RANGES, parse_query
@@ -27,6 +29,10 @@ PAGES = (
     "ledger",
     "state",
     "head",
+    "merge",
+    "merge_with",
+    "merged",
+    "said",
 )
 
 
@@ -83,6 +89,10 @@ def drawn(made_up, name, say):
         "ledger": draw_ledger,
         "state": draw_state,
         "head": draw_head,
+        "merge": draw_merge,
+        "merge_with": draw_merge_with,
+        "merged": draw_merged,
+        "said": draw_said,
     }[name](made_up, say)
 
 
@@ -163,6 +173,35 @@ def draw_head(made_up, say):
     return draw_state(made_up, say, "pattern_head.html")
 
 
+def draw_merge(made_up, say):
+    """Return the page that asks which pattern stays."""
+    rows = tuple(made_up["rows"](say)[:3])
+    project = made_up["PROJECTS"][0]
+    around = frame(made_up, say)
+    return render("merge.html", frame=around, project=project, now=made_up["NOW"], **merge_values(rows))
+
+
+def draw_merge_with(made_up, say, **changes):
+    """Return the page that chooses what to merge with."""
+    view = made_up["merge_view"](say, **changes)
+    around = frame(made_up, say)
+    return render("merge_with.html", frame=around, view=view, pattern=view.pattern, search=say(""))
+
+
+def draw_merged(made_up, say):
+    """Return what the list is told after a merge."""
+    pattern = made_up["pattern"](1, say)
+    return render("toast_list.html", pattern=pattern, done=say("Merged 2 patterns."), can_undo=True)
+
+
+def draw_said(made_up, say):
+    """Return the page of a pattern right after a split, reached by an address that was merged away."""
+    view = made_up["pattern_view"](say)
+    values = pattern_values(view, "14d", made_up["NOW"])
+    said = Said(text="Split off.", can_undo=True, other=view.changes[1].others[0])
+    return render("pattern.html", frame=frame(made_up, say), **{**values, "said": said, "came_from": "12"})
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_hostile_text_stays_text(made_up, name):
     """No value becomes a tag, a handler, a style or an address of its own."""
@@ -237,6 +276,64 @@ def test_a_pattern_page_tells_what_where_and_why(made_up):
         "resolved by Administrator",
     ):
         assert wanted in text, wanted
+
+
+def test_a_pattern_page_tells_who_merged_what_and_what_it_is_like(made_up):
+    """Groups with share and where they came from, the nearest other pattern, history and its undo."""
+    text = " ".join("".join(read(drawn(made_up, "pattern", made_up["same"])).text).split())
+    for wanted in (
+        "Groups in this pattern",
+        "gave the name",
+        "merged 2 days ago by Ada",
+        "Moved here by Ada",
+        "Differs from KeyError",
+        "frame shop.cart.total instead of shop.cart.sum",
+        "also name price",
+        "no logger shop",
+        "merged with KeyError by Ada",
+        "undone: split off",
+        "Undo the last",
+    ):
+        assert wanted in text, wanted
+    assert text.count("Split off") == 1
+
+
+def test_a_pattern_of_one_group_has_nothing_to_split(made_up):
+    """No block of groups; an error that its fingerprint put there says so; nothing to undo, no button."""
+    view = made_up["pattern_view"](groups=(made_up["group"](is_first=True),), changes=(), nearest=None)
+    placement = replace(view.error.placement, by="fingerprint")
+    view = replace(view, error=replace(view.error, placement=placement))
+    html = render(
+        "pattern.html", frame=frame(made_up, made_up["same"]), **pattern_values(view, "14d", made_up["NOW"])
+    )
+    assert "Groups in this pattern" not in html
+    assert "By its fingerprint" in html
+    assert "Undo the last" not in html
+    sent = replace(view, error=replace(view.error, event=replace(view.error.event, fingerprint=("mine",))))
+    html = render(
+        "pattern.html", frame=frame(made_up, made_up["same"]), **pattern_values(sent, "14d", made_up["NOW"])
+    )
+    assert "The application sent a fingerprint" in html
+
+
+def test_the_merge_page_offers_and_says_when_there_is_nothing(made_up):
+    """Likeness and differences; a sentence when nothing is alike."""
+    text = " ".join("".join(read(drawn(made_up, "merge_with", made_up["same"])).text).split())
+    assert "83 % alike" in text
+    assert "this pattern has frame shop.cart.total instead of shop.cart.sum" in text
+    assert "Nothing to merge with" in draw_merge_with(made_up, made_up["same"], alike=())
+
+
+def test_the_largest_pattern_stays_unless_another_is_chosen(made_up):
+    """The first row is checked, every row is part of the form."""
+    inputs = [
+        attributes
+        for tag, attributes in read(drawn(made_up, "merge", made_up["same"])).tags
+        if tag == "input"
+    ]
+    radios = [a for a in inputs if a.get("name") == "into"]
+    assert [("checked" in a) for a in radios] == [True, False, False]
+    assert len([a for a in inputs if a.get("name") == "pattern"]) == 3
 
 
 def test_a_pattern_without_errors_says_so(made_up):

@@ -10,6 +10,7 @@ from litestar import Router, get
 from litestar.params import FromPath, FromQuery
 
 from error_manager.core.encoding import event_to_json
+from error_manager.core.fingerprint import fingerprint
 from error_manager.core.types import ErrorId, EventId, PatternId, ProjectId, Severity
 from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
@@ -23,7 +24,23 @@ from error_manager.integrations.api.parameters import (
     Text,
     Until,
 )
+from error_manager.monitoring.why import Reason, reason
 from error_manager.storage.base import ErrorFilter, ErrorRow, Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorWhy:
+    """Why the error is in its pattern: by its ``fingerprint``, by that of the ``client``, or by a ``person``.
+
+    ``group`` holds the errors with the same fingerprint, ``parts`` is what the fingerprint is made of.
+    ``since`` is when the group came into the pattern, ``person`` who moved it there.
+    """
+
+    by: Reason
+    group: str
+    since: datetime
+    person: str
+    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +63,7 @@ class ErrorBody:
     fingerprint_version: int
     previous_id: UUID | None
     next_id: UUID | None
+    why: ErrorWhy
     error: dict[str, object]
 
 
@@ -84,7 +102,7 @@ async def list_errors(  # noqa: PLR0917  # Litestar passes query parameters by n
 async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
-    row = detail.row
+    row, placement, parts = detail.row, detail.placement, fingerprint(detail.event).parts
     return ErrorBody(
         id=row.id,
         event_id=row.event_id,
@@ -102,6 +120,13 @@ async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
         fingerprint_version=detail.fingerprint_version,
         previous_id=detail.previous_id,
         next_id=detail.next_id,
+        why=ErrorWhy(
+            by=reason(placement, parts),
+            group=placement.group,
+            since=placement.since,
+            person=placement.person,
+            parts=parts,
+        ),
         error=event_to_json(detail.event),
     )
 

@@ -92,12 +92,6 @@ async def list_patterns(  # noqa: PLR0917  # Litestar passes query parameters by
     return await monitoring.list_patterns(services, where, search=q, order=sort, limit=limit, cursor=cursor)
 
 
-@get("/{number:int}", summary="Read a pattern")
-async def read_pattern(services: Services, number: FromPath[int]) -> PatternRow:
-    """Return one pattern."""
-    return await services.queries.pattern(parameters.pattern_id(number))
-
-
 @get("/{number:int}/errors", summary="List the errors of a pattern")
 async def list_pattern_errors(  # noqa: PLR0917  # as above
     services: Services,
@@ -182,7 +176,7 @@ async def reopen(services: Services, request: Request[Caller, Any, Any], number:
 
 @post("/{number:int}/undo", summary="Undo the last change of a pattern", status_code=HTTP_200_OK)
 async def undo(services: Services, request: Request[Caller, Any, Any], number: FromPath[int]) -> PatternRow:
-    """Take back the last resolve, ignore or reopen."""
+    """Take back the last resolve, ignore, reopen, merge or split."""
     return await monitoring.undo(services, parameters.pattern_id(number), person_id=request.user.person_id)
 
 
@@ -190,7 +184,6 @@ router = Router(
     path="/patterns",
     route_handlers=[
         list_patterns,
-        read_pattern,
         list_pattern_errors,
         read_history,
         read_tags,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Final, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
 from error_manager.integrations.web import view
 from error_manager.integrations.web.asset import asset_url
-from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.base import HistoryPoint, PatternChangeRow, PatternRow
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -28,8 +28,29 @@ SECURITY_HEADERS: Final = {
 
 _FRESH: Final = timedelta(hours=1)
 _LINE_CHARS: Final = 300
+_DEEDS: Final = {
+    "regressed": "came back",
+    "merged": "merged with",
+    "merged_into": "merged into",
+    "split": "split off:",
+    "split_off": "split off from",
+}
 _HISTORY_WIDTH: Final = 600
 _HISTORY_HEIGHT: Final = 90
+
+
+class Described(Protocol):
+    """What has a title and a message: a pattern, one of its groups, one that it may be merged with."""
+
+    @property
+    def title(self) -> str:
+        """Return the title."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """Return the message of the first error."""
+        ...
 
 
 def html(
@@ -70,6 +91,7 @@ def environment() -> Environment:
         "absolute": view.absolute_time,
         "ago": view.relative_time,
         "compact": view.compact,
+        "deed": deed,
         "exact": view.exact,
         "history_path": _history_path,
         "is_fresh": is_fresh,
@@ -88,7 +110,14 @@ def environment() -> Environment:
     return made
 
 
-def second_line(row: PatternRow, limit: int = _LINE_CHARS) -> str:
+def deed(change: PatternChangeRow) -> str:
+    """Return what was done to a pattern; the names of the other patterns follow."""
+    if change.action == "undone":
+        return f"undone: {_DEEDS.get(change.undone, change.undone)}"
+    return _DEEDS.get(change.action, change.action)
+
+
+def second_line(row: Described, limit: int = _LINE_CHARS) -> str:
     """Return the message of a pattern without what its title already says, cut to ``limit`` characters."""
     head, _, after = row.message.partition(": ")
     is_title = head == row.title or head.endswith(f".{row.title}")  # Java and Python name the package, too

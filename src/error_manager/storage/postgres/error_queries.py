@@ -18,7 +18,7 @@ from error_manager.core.types import (
     Severity,
 )
 from error_manager.decoding.native import decode_stored
-from error_manager.storage.base import ErrorDetail, ErrorFilter, ErrorRow, Page
+from error_manager.storage.base import ErrorDetail, ErrorFilter, ErrorRow, Page, Placement
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.keyset import cursor_uuid, encode_cursor, time_cursor
 from error_manager.storage.postgres import named
@@ -35,7 +35,7 @@ _FIELDS: Final = {
     "release": "releases",
 }
 _UUID_VERSION: Final = 7
-_DETAIL: Final = 12  # created_at, fingerprint version, dictionary and body follow the columns of a row
+_DETAIL: Final = 12  # what read_error says beyond the columns of a row
 
 
 class ErrorQueries(Reader):
@@ -82,7 +82,7 @@ class ErrorQueries(Reader):
             message = f"There is no error {reference}. It may be older than the retention."
             raise NotFoundError(message)
         error = _error(row)
-        created_at, version, dictionary, body = row[_DETAIL:]
+        created_at, version, dictionary, body, group, by, since, person = row[_DETAIL:]
         neighbors: dict[str, UUID] = dict(
             await self._rows(
                 _SQL["read_neighbors"],
@@ -98,6 +98,7 @@ class ErrorQueries(Reader):
             event=with_stack(decode_stored(plain)),
             created_at=created_at,
             fingerprint_version=version,
+            placement=Placement(group=group, by=by, since=since, person=person),
             previous_id=ErrorId(neighbors["previous"]) if "previous" in neighbors else None,
             next_id=ErrorId(neighbors["next"]) if "next" in neighbors else None,
         )

@@ -45,6 +45,7 @@ _TRIM_ROWS: Final = 20_000
 
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 GroupKey = tuple[ProjectId, GroupId]
+PatternKey = tuple[ProjectId, PatternId]
 
 
 class PostgresErrorStore:
@@ -155,6 +156,7 @@ class PostgresErrorStore:
 
     async def _store(self, batch: StoreBatch) -> CommitResult:
         await self._move_cursor(batch)
+        await self._run("hold_map", projects=sorted({error.project_id for error in batch.errors}))
         fresh, duplicates = await self._claim(batch.errors)
         patterns, new_patterns = await self._patterns(fresh)
         await self._copy(fresh)
@@ -267,9 +269,8 @@ class PostgresErrorStore:
             return ()
         await self._learn(rollups)
         cap(rollups, tags=self._tags, releases=self._releases)
-        users = await self._users(rollups)
         await self._roll_up(rollups)
-        return await self._touch(rollups, patterns, new, users)
+        return await self._touch(rollups, patterns, new)
 
     async def _learn(self, rollups: Rollups) -> None:
         """Load what the caps must know of days this worker has not written yet."""
@@ -290,7 +291,7 @@ class PostgresErrorStore:
             for day, known in found.items():
                 values.learn(day, known)
 
-    async def _users(self, rollups: Rollups) -> dict[GroupKey, int]:
+    async def _users(self, rollups: Rollups) -> dict[PatternKey, int]:
         if not rollups.users:
             return {}
         rows = sorted(rollups.users)
@@ -301,7 +302,7 @@ class PostgresErrorStore:
             users=[r[2] for r in rows],
             days=[r[3] for r in rows],
         )
-        return {(ProjectId(p), GroupId(bytes(g))): n for p, g, n in gained}
+        return {(ProjectId(p), PatternId(i)): n for p, i, n in gained}
 
     async def _roll_up(self, rollups: Rollups) -> None:
         minutes = sorted(rollups.minutes.items())
@@ -344,27 +345,26 @@ class PostgresErrorStore:
         rollups: Rollups,
         patterns: Mapping[GroupKey, PatternId],
         new: set[GroupKey],
-        users: Mapping[GroupKey, int],
     ) -> tuple[PatternChange, ...]:
         """Add the sums to the patterns and reopen those that came back."""
-        sums: dict[tuple[ProjectId, PatternId], list[Any]] = {}
+        sums: dict[PatternKey, list[Any]] = {}
         for key in sorted(rollups.groups):
             group, pattern = rollups.groups[key], (key[0], patterns[key])
             row = sums.get(pattern)
             if row is None:
                 seen = (group.first_seen, group.last_seen)
-                sums[pattern] = [group.count, users.get(key, 0), *seen, group.severity, group.release]
+                sums[pattern] = [group.count, *seen, group.severity, group.release]
                 continue
             row[0] += group.count
-            row[1] += users.get(key, 0)
-            row[2] = min(row[2], group.first_seen)
-            row[3], row[5] = max((row[3], row[5]), (group.last_seen, group.release))
-            row[4] = max(row[4], group.severity, key=lambda severity: severity.rank)
+            row[1] = min(row[1], group.first_seen)
+            row[2], row[4] = max((row[2], row[4]), (group.last_seen, group.release))
+            row[3] = max(row[3], group.severity, key=lambda severity: severity.rank)
         ids = sorted(sums)
         projects, numbers = [i[0] for i in ids], [i[1] for i in ids]
         rows = [sums[i] for i in ids]
         await self._rows("lock_patterns", projects=projects, patterns=numbers)
-        last_seen = [row[3] for row in rows]
+        users = await self._users(rollups)
+        last_seen = [row[2] for row in rows]
         reopened = await self._rows(
             "reopen_patterns", projects=projects, patterns=numbers, last_seen=last_seen
         )
@@ -373,12 +373,12 @@ class PostgresErrorStore:
             projects=projects,
             patterns=numbers,
             counts=[row[0] for row in rows],
-            users=[row[1] for row in rows],
-            first_seen=[row[2] for row in rows],
+            users=[users.get(i, 0) for i in ids],
+            first_seen=[row[1] for row in rows],
             last_seen=last_seen,
-            severities=[row[4].value for row in rows],
-            ranks=[row[4].rank for row in rows],
-            releases=[row[5] for row in rows],
+            severities=[row[3].value for row in rows],
+            ranks=[row[3].rank for row in rows],
+            releases=[row[4] for row in rows],
         )
         regressed = {(p, i) for p, i, action in reopened if action == "regressed"}
         is_new = {(key[0], patterns[key]) for key in new}
@@ -464,8 +464,11 @@ class PostgresErrorStore:
         moved = [_moved(project_id, hour, OutcomeKind.DEAD_LETTER, reason, -1)]
         if batch is None:
             moved.append(_moved(project_id, hour, OutcomeKind.FILTERED, "dropped", 1))
+        result = (
+            None if batch is None else await self._store(batch)
+        )  # first: it takes the map before any count
         await self._outcomes(moved)
-        return None if batch is None else await self._store(batch)
+        return result
 
     # --- connection -----------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from error_manager.storage.base import (
     Page,
     PatternChangeRow,
     PatternFilter,
+    PatternName,
     PatternOrder,
     PatternRow,
     TagSummary,
@@ -105,7 +106,7 @@ class PatternQueries(Reader):
         )
 
     async def pattern(self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()) -> PatternRow:
-        """Return one pattern, without trend."""
+        """Return one pattern, without trend; the one it was merged into when it was."""
         rows = await self._rows(
             _SQL["read_pattern"].format(columns=_COLUMNS), projects=some(project_ids), id=pattern_id
         )
@@ -166,9 +167,9 @@ class PatternQueries(Reader):
             for key, (total, different, top) in summaries.items()
         )
 
-    async def users(self, pattern_id: PatternId) -> UserCounts:
-        """Return how many users a pattern hit."""
-        rows = await self._rows(_SQL["read_users"], id=pattern_id)
+    async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
+        """Return how many users a pattern hit, in all and by UTC day from a time on."""
+        rows = await self._rows(_SQL["read_users"], id=pattern_id, since=since or BEGINNING)
         days = tuple((day, count) for day, count in rows if day is not None)
         return UserCounts(total=next(count for day, count in rows if day is None), days=days)
 
@@ -187,7 +188,17 @@ class PatternQueries(Reader):
     async def changes(self, pattern_id: PatternId, *, limit: int = 20) -> tuple[PatternChangeRow, ...]:
         """Return what was done to a pattern, newest first."""
         rows = await self._rows(_SQL["read_changes"], id=pattern_id, limit=limit)
-        return tuple(PatternChangeRow(id=i, at=at, action=action, person=who) for i, at, action, who in rows)
+        return tuple(
+            PatternChangeRow(
+                id=number,
+                at=at,
+                action=action,
+                person=who,
+                others=tuple(PatternName(id=PatternId(o["id"]), title=o["title"]) for o in others),
+                undone=undone,
+            )
+            for number, at, action, who, others, undone in rows
+        )
 
     # --- parts ---------------------------------------------------------------------------------------------
 

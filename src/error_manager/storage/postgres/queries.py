@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from error_manager.core.errors import NotFoundError
-from error_manager.core.types import PatternId, PatternStatus, ProjectId
+from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectId
 from error_manager.storage.base import PatternRow
 from error_manager.storage.postgres import named
 from error_manager.storage.postgres.book_queries import BookQueries
 from error_manager.storage.postgres.connection import translate
 from error_manager.storage.postgres.error_queries import ErrorQueries
+from error_manager.storage.postgres.group_queries import GroupQueries
 from error_manager.storage.postgres.pattern_queries import PatternQueries
 from error_manager.storage.postgres.reader import some
+from error_manager.storage.postgres.regroup import Connection, Regroup, open_map
+from error_manager.storage.regrouping import nothing_to_undo
 
 _SQL: Final = named.load("patterns.sql")
+_GROUP_SQL: Final = named.load("groups.sql")
 _ACTIONS: Final = {
     PatternStatus.RESOLVED: "resolved",
     PatternStatus.IGNORED: "ignored",
     PatternStatus.UNRESOLVED: "reopened",
 }
 _REGRESSED: Final = "regressed"
+_REGROUPINGS: Final = frozenset({"merged", "split", "split_off"})
 
-Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-
-class PostgresQueries(PatternQueries, ErrorQueries, BookQueries):
+class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
     """``QueryStore`` over a pool of autocommit connections."""
 
     async def change_status(
@@ -43,24 +49,21 @@ class PostgresQueries(PatternQueries, ErrorQueries, BookQueries):
         now: datetime,
     ) -> PatternRow:
         """Set the status of a pattern, keep what it was in its history, return the pattern."""
-        try:
-            async with self._pool.connection() as connection, connection.transaction():
-                project, before = await _lock(connection, pattern_id, project_ids)
-                values = {
-                    "status": status.value,
-                    "resolved_at": now if status is PatternStatus.RESOLVED else None,
-                    "ignore_until": ignore_until if status is PatternStatus.IGNORED else None,
-                    "regressed_at": None,
-                }
-                key = {"project": project, "id": pattern_id, "now": now}
-                await connection.execute(_SQL["set_status"], {**key, **values})
-                change = {"action": _ACTIONS[status], "person": person_id, "before": Jsonb(before)}
-                await connection.execute(_SQL["add_change"], {**key, **change})
-        except psycopg.Error as error:
-            raise translate(error) from error
-        return await self.pattern(pattern_id, project_ids=(project,))
+        async with self._transaction() as connection:
+            pattern, project, before = await _lock(connection, pattern_id, project_ids)
+            values = {
+                "status": status.value,
+                "resolved_at": now if status is PatternStatus.RESOLVED else None,
+                "ignore_until": ignore_until if status is PatternStatus.IGNORED else None,
+                "regressed_at": None,
+            }
+            key = {"project": project, "id": pattern, "now": now}
+            await connection.execute(_SQL["set_status"], {**key, **values})
+            change = {"action": _ACTIONS[status], "person": person_id, "before": Jsonb(before)}
+            await connection.execute(_SQL["add_change"], {**key, **change})
+        return await self.pattern(pattern, project_ids=(project,))
 
-    async def undo_status(
+    async def undo(
         self,
         pattern_id: PatternId,
         *,
@@ -68,38 +71,93 @@ class PostgresQueries(PatternQueries, ErrorQueries, BookQueries):
         person_id: int | None,
         now: datetime,
     ) -> PatternRow:
-        """Take back the last change of status that was not undone yet; return the pattern."""
+        """Take back the last change of a pattern that was not undone yet: of status, a merge or a split."""
+        async with self._transaction() as connection:
+            project, pattern = await open_map(connection, pattern_id, project_ids)
+            key = {"project": project, "id": pattern, "now": now}
+            last = await _first(connection, _SQL["last_change"], key)
+            if last is not None and last[1] == _REGRESSED:  # a regression stays; the merge before it can go
+                last = await _first(connection, _GROUP_SQL["last_regrouping"], key)
+            if last is None:
+                raise nothing_to_undo()
+            number, action, before = last
+            if action in _REGROUPINGS:
+                regroup = Regroup(connection=connection, project=project, person=person_id, now=now)
+                await regroup.take_back(before.get("change", number))
+            else:
+                await connection.execute(_SQL["set_status"], {**key, **_values(before)})
+                change = {"action": "undone", "person": person_id, "before": Jsonb({"undone": number})}
+                await connection.execute(_SQL["add_change"], {**key, **change})
+        return await self.pattern(pattern, project_ids=(project,))
+
+    async def merge(
+        self,
+        pattern_id: PatternId,
+        others: tuple[PatternId, ...],
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Move all groups of the other patterns into the first one; return it, counted anew."""
+        async with self._transaction() as connection:
+            project, pattern = await open_map(connection, pattern_id, project_ids)
+            regroup = Regroup(connection=connection, project=project, person=person_id, now=now)
+            await regroup.merge(pattern, others)
+        return await self.pattern(pattern, project_ids=(project,))
+
+    async def split(
+        self,
+        pattern_id: PatternId,
+        groups: tuple[GroupId, ...],
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        title: str,
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Move groups out of a pattern together; return the pattern that holds them now."""
+        async with self._transaction() as connection:
+            project, pattern = await open_map(connection, pattern_id, project_ids)
+            regroup = Regroup(connection=connection, project=project, person=person_id, now=now)
+            home = await regroup.split(pattern, groups, title=title)
+        return await self.pattern(home, project_ids=(project,))
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection for one transaction; what goes wrong in the database is translated."""
         try:
             async with self._pool.connection() as connection, connection.transaction():
-                project, _ = await _lock(connection, pattern_id, project_ids)
-                key = {"project": project, "id": pattern_id, "now": now}
-                cursor = await connection.execute(_SQL["last_change"], key)
-                last = await cursor.fetchone()
-                if last is None or last[1] == _REGRESSED:
-                    message = "There is nothing to undo."
-                    raise NotFoundError(message)
-                await connection.execute(_SQL["set_status"], {**key, **_values(last[2])})
-                change = {"action": "undone", "person": person_id, "before": Jsonb({"undone": last[0]})}
-                await connection.execute(_SQL["add_change"], {**key, **change})
+                yield connection
         except psycopg.Error as error:
             raise translate(error) from error
-        return await self.pattern(pattern_id, project_ids=(project,))
 
 
 async def _lock(
     connection: Connection, pattern_id: PatternId, project_ids: tuple[ProjectId, ...]
-) -> tuple[ProjectId, dict[str, object]]:
-    """Lock the pattern and return its project and its status, in the form of ``pattern_history.before``."""
-    cursor = await connection.execute(_SQL["lock_pattern"], {"projects": some(project_ids), "id": pattern_id})
-    row = await cursor.fetchone()
+) -> tuple[PatternId, ProjectId, dict[str, object]]:
+    """Lock the pattern, or the one it was merged into; return its id, project and status.
+
+    The status is in the form of ``pattern_history.before``. A merge may commit while this waits, so what the
+    locked row leads to counts.
+    """
+    row = await _first(connection, _SQL["lock_pattern"], {"projects": some(project_ids), "id": pattern_id})
     if row is None:
         message = f"There is no pattern {pattern_id}."
         raise NotFoundError(message)
-    project, status, *times = row
+    project, merged_into, status, *times = row
+    if merged_into is not None:
+        return await _lock(connection, PatternId(merged_into), project_ids)
     names = ("resolved_at", "ignore_until", "regressed_at")
     before: dict[str, object] = {"status": status}
     before.update((name, time.isoformat() if time else None) for name, time in zip(names, times, strict=True))
-    return ProjectId(project), before
+    return pattern_id, ProjectId(project), before
+
+
+async def _first(
+    connection: Connection, statement: sql.SQL, values: Mapping[str, object]
+) -> tuple[Any, ...] | None:
+    return await (await connection.execute(statement, values)).fetchone()
 
 
 def _values(before: dict[str, str | None]) -> dict[str, object]:

@@ -6,6 +6,7 @@ from litestar import Router
 
 from error_manager.integrations.web.pages.connect import show_arrival, show_connect
 from error_manager.integrations.web.pages.files import send_file
+from error_manager.integrations.web.pages.merging import choose, confirm, merge, split
 from error_manager.integrations.web.pages.pattern import (
     change_status,
     show_error_as,
@@ -25,6 +26,10 @@ router = Router(
         show_pattern_error,
         show_error_as,
         change_status,
+        choose,
+        confirm,
+        merge,
+        split,
         show_connect,
         show_arrival,
         show_status,

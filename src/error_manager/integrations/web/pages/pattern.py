@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -29,8 +30,9 @@ from error_manager.integrations.web.template import SECURITY_HEADERS, html
 from error_manager.integrations.web.trace import exceptions_of, steps_of
 from error_manager.integrations.web.view import tag_url
 from error_manager.monitoring.dashboard import PatternView
+from error_manager.monitoring.why import reason
 from error_manager.security.auth import Caller
-from error_manager.storage.base import PatternRow
+from error_manager.storage.base import PatternChangeRow, PatternName, PatternRow
 
 HISTORY_DAYS: Final = {"24h": 1, "7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The time ranges of the history chart, in days."""
@@ -50,6 +52,17 @@ _DONE: Final = {
     "reopen": "Reopened.",
     "undo": "Undone.",
 }
+_REGROUPED: Final = {"merge": "merged", "split": "split"}
+_REGROUPINGS: Final = frozenset({"merged", "split", "split_off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the page says of the change that led to it, and the other pattern to look at."""
+
+    text: str
+    can_undo: bool
+    other: PatternName | None = None
 
 
 @get("/patterns/{project_id:int}/{pattern_id:int}")
@@ -58,8 +71,8 @@ async def show_pattern(
     services: NamedDependency[QueryServices],
     project_id: FromPath[int],
     pattern_id: FromPath[int],
-) -> Response[bytes]:
-    """Show one pattern with its newest error."""
+) -> Response[bytes] | Redirect:
+    """Show one pattern with its newest error; one that was merged away leads to where its errors are."""
     return await _pattern_page(request, services, project_id, pattern_id, None)
 
 
@@ -70,8 +83,8 @@ async def show_pattern_error(
     project_id: FromPath[int],
     pattern_id: FromPath[int],
     error_id: FromPath[UUID],
-) -> Response[bytes]:
-    """Show one pattern with the error that the address names."""
+) -> Response[bytes] | Redirect:
+    """Show one pattern with the error that the address names; leads to the pattern it is in now."""
     return await _pattern_page(request, services, project_id, pattern_id, error_id)
 
 
@@ -81,7 +94,7 @@ async def _pattern_page(
     project_id: int,
     pattern_id: int,
     error_id: UUID | None,
-) -> Response[bytes]:
+) -> Response[bytes] | Redirect:
     """Return the page of a pattern with one of its errors."""
     asked = request.query_params.get("range", "")
     chosen = asked if asked in HISTORY_DAYS else DEFAULT_RANGE
@@ -90,13 +103,20 @@ async def _pattern_page(
     )
     if view.pattern.project_id != project_id:
         raise NotFoundError
+    if view.pattern.id != pattern_id:
+        tail = f"/{error_id}" if error_id else f"?from={pattern_id}"
+        return Redirect(f"/patterns/{project_id}/{view.pattern.id}{tail}")
     frame = await plain_frame(
         services,
         active="patterns",
         person=await person_name(request, services),
         project=view.project,
     )
-    return html("pattern.html", pattern_values(view, chosen, services.clock()), frame=frame)
+    values = pattern_values(view, chosen, services.clock())
+    came_from = request.query_params.get("from", "")
+    values["said"] = _said(view, request.query_params.get("done", ""))
+    values["came_from"] = came_from if came_from.isascii() and came_from.isdigit() else ""
+    return html("pattern.html", values, frame=frame)
 
 
 @get("/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}/{form:str}")
@@ -106,11 +126,13 @@ async def show_error_as(
     pattern_id: FromPath[int],
     error_id: FromPath[UUID],
     form: FromPath[str],
-) -> Response[bytes]:
+) -> Response[bytes] | Redirect:
     """Return one error as ``markdown``, ``text`` or ``json``, to copy or to keep."""
     detail = await monitoring.error(services, error_id)
-    if (detail.row.project_id, detail.row.pattern_id) != (project_id, pattern_id):
+    if detail.row.project_id != project_id:
         raise NotFoundError
+    if detail.row.pattern_id != pattern_id:
+        return Redirect(f"/patterns/{project_id}/{detail.row.pattern_id}/{detail.row.id}/{form}")
     if form == "markdown":
         url = f"{services.url.rstrip('/')}/patterns/{project_id}/{pattern_id}/{detail.row.id}"
         return _plain(error_markdown(detail.event, url=url), "text/markdown")
@@ -138,7 +160,9 @@ async def change_status(
         raise NotFoundError
     pattern = await _changed(services, PatternId(pattern_id), action, request.user.person_id)
     if "hx-request" not in request.headers:
-        return Redirect(f"/patterns/{project_id}/{pattern_id}", status_code=303)
+        return Redirect(f"/patterns/{project_id}/{pattern.id}?done={action}", status_code=303)
+    if request.query_params.get("view") == "list":
+        return html("toast_list.html", pattern=pattern, done=_DONE[action], can_undo=False)
     is_row = request.query_params.get("view") == "row"
     return html(
         "pattern_state_changed.html" if is_row else "pattern_head.html",
@@ -172,9 +196,15 @@ def pattern_values(view: PatternView, chosen: str, now: datetime) -> dict[str, o
         "releases_total": sum(item.count for item in view.releases),
         "environments_total": sum(item.count for item in view.environments),
         "tag_url": tag_url,
+        "groups_total": sum(group.count for group in view.groups),
+        "can_undo": _can_undo(view.changes),
+        "said": None,
+        "came_from": "",
     }
     if view.error is not None:
         values |= error_values(view.error.event)
+        parts = fingerprint(view.error.event).parts
+        values["why_reason"] = reason(view.error.placement, parts).value
     return values
 
 
@@ -196,6 +226,34 @@ def error_values(event: ErrorEvent) -> dict[str, object]:
         "user_facts": _user_facts(event.user) if event.user else [],
         "why": fingerprint(event),
     }
+
+
+def _said(view: PatternView, done: str) -> Said | None:
+    """Return what the address says was just done, as far as it is the newest change of the pattern."""
+    if done in _DONE:
+        return Said(text=_DONE[done], can_undo=done != "undo")
+    newest = view.changes[0] if view.changes else None
+    if newest is None or newest.action != _REGROUPED.get(done):
+        return None
+    if done == "split":
+        return Said(text="Split off.", can_undo=True, other=newest.others[0])
+    count = len(newest.others)
+    return Said(text=f"Merged {count} other pattern{'' if count == 1 else 's'} into this one.", can_undo=True)
+
+
+def _can_undo(changes: tuple[PatternChangeRow, ...]) -> bool:
+    """Return whether an undo would find something: a regression stays, only a merge before it can go."""
+    undone, is_blocked = 0, False
+    for change in changes:
+        if change.action == "undone":
+            undone += 1
+        elif change.action == "regressed":
+            is_blocked = True
+        elif undone:
+            undone -= 1
+        elif not is_blocked or change.action in _REGROUPINGS:
+            return True
+    return False
 
 
 def split_notes(notes: tuple[FieldNote, ...]) -> tuple[list[FieldNote], list[FieldNote]]:

@@ -67,7 +67,7 @@
   // --- rows: a click anywhere opens; selecting text does not
   document.addEventListener("click", (event) => {
     const row = event.target.closest("[data-row]");
-    if (!row || event.target.closest("a, button") || getSelection().toString()) return;
+    if (!row || event.target.closest("a, button, label, input") || getSelection().toString()) return;
     const { href } = one("a", row);
     if (event.ctrlKey || event.metaKey) window.open(href, "_blank", "noopener");
     else location.assign(href);
@@ -105,6 +105,50 @@
       target: state, swap: "outerHTML", values: { action: isOpen ? action : "reopen" },
     });
   }
+
+  // --- merging: marked rows are named in the bar at the foot, the largest as the one to merge into
+  const marks = () => all('input[form="marking"]:checked');
+  function showMarks() {
+    const bar = one("#marking");
+    if (!bar) return;
+    const list = marks().sort((a, b) => b.dataset.count - a.dataset.count);
+    const choice = one("select", bar);
+    const before = choice.value;
+    choice.replaceChildren(...list.map((box) => new Option(`${box.dataset.title} (${compact(Number(box.dataset.count))})`, box.value)));
+    if (list.some((box) => box.value === before) && choice.dataset.chosen) choice.value = before;
+    else delete choice.dataset.chosen;
+    const isOneProject = new Set(list.map((box) => box.dataset.project)).size < 2;
+    one("[data-marked]", bar).textContent = isOneProject ? `${list.length} marked` : "Marked patterns must be of one project";
+    one("[data-merge-marked]", bar).disabled = list.length < 2 || !isOneProject;
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.form?.id !== "marking") return;
+    if (event.target.matches("select")) event.target.dataset.chosen = "yes";
+    else showMarks();
+  });
+  document.addEventListener("reset", () => setTimeout(showMarks));
+  function toggleMark() {
+    const box = one('input[form="marking"]', marked() || document.createElement("i"));
+    if (!box) return;
+    box.checked = !box.checked;
+    showMarks();
+  }
+  function merge() {
+    const link = one("[data-merge]");
+    if (link) return link.click();
+    const button = one("[data-merge-marked]");
+    if (!button) return;
+    if (button.disabled || marks().length < 2) toast("Mark two or more patterns of one project with x first.");
+    else button.form.requestSubmit(button);
+  }
+  function showRows() {
+    window.htmx.ajax("GET", location.href, { target: "#rows", select: "#rows", swap: "outerHTML" }).then(showMarks);
+  }
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const asked = event.detail.requestConfig.elt; // an undo replaces its own form, and then happens to the page
+    if (event.detail.successful && asked.closest("[data-refresh-rows]")) showRows();
+  });
+
   const go = { p: "patterns", c: "connect", s: "status" };
   const keys = {
     "/": () => one("[data-key-search]")?.focus(),
@@ -114,11 +158,13 @@
     Enter: () => one("a", marked() || document.createElement("i"))?.click(),
     r: () => act("resolve"),
     i: () => act("ignore"),
+    x: toggleMark,
+    m: merge,
     c: () => copy(location.href, "Link"),
   };
   let before = "";
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const typing = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
     if (event.key === "Escape" && typing) typing.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || one("dialog[open]")) return;
     if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
@@ -212,7 +258,7 @@
     if (!event.target.closest("[data-news]")) return;
     Object.assign(news, { patterns: new Set(), errors: 0 });
     one("[data-news]").hidden = true;
-    window.htmx.ajax("GET", location.href, { target: "#rows", select: "#rows", swap: "outerHTML" });
+    showRows();
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
@@ -227,12 +273,23 @@
     dot?.classList.add("em-dot-off");
     word(status === 503 ? "the database is away; errors are still accepted and kept" : "the server does not answer");
   }
+  function refusal(answer) {
+    const isTold = [404, 409, 422].includes(answer?.status) && answer.getResponseHeader("content-type")?.includes("json");
+    return isTold ? JSON.parse(answer.responseText).detail : "That did not work; nothing was changed. Try again.";
+  }
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
     document.addEventListener(failure, (event) => {
       if (event.detail.target?.id === "ledger") ledgerFailed(event.detail.xhr?.status);
-      if (event.detail.requestConfig?.verb !== "get") toast("That did not work; nothing was changed. Try again.");
+      if (event.detail.requestConfig?.verb !== "get") toast(refusal(event.detail.xhr));
     });
   }
+  // What was just done is said once: a reload or a copied link does not say it again.
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(null, "", here);
+  }
+  showMarks();
   showTimes();
   setInterval(showTimes, 20000);
   listen();

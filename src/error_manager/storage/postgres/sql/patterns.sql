@@ -5,7 +5,7 @@ p.id, p.project_id, p.pattern_hash, p.title, p.message, p.culprit, p.module, p.e
 
 -- name: pattern_filter
 -- A NULL parameter means "any"; the planner sees the values and drops those conditions.
-(%(projects)s::int[] IS NULL OR p.project_id = ANY (%(projects)s))
+p.merged_into IS NULL AND (%(projects)s::int[] IS NULL OR p.project_id = ANY (%(projects)s))
     AND (%(ids)s::int[] IS NULL OR p.id = ANY (%(ids)s))
     AND (%(not_ids)s::int[] IS NULL OR p.id <> ALL (%(not_ids)s))
     AND (%(statuses)s::text[] IS NULL OR p.status = ANY (%(statuses)s))
@@ -74,13 +74,13 @@ WHERE (g.project_id, g.pattern_id) IN (SELECT * FROM unnest(%(row_projects)s::in
 GROUP BY g.pattern_id, r.bucket
 
 -- name: search_patterns
--- Words through the index; parts of words in the short texts (thousands of rows, not millions).
-SELECT p.id FROM error_patterns p
+-- What was merged away is found by its own text, too, and leads on. Words through the index; parts of words in the short texts (thousands of rows, not millions).
+SELECT coalesce(p.merged_into, p.id) FROM error_patterns p
 WHERE (%(projects)s::int[] IS NULL OR p.project_id = ANY (%(projects)s))
     AND to_tsvector('simple', title || ' ' || left(message, 8192) || ' ' || culprit || ' ' || module || ' ' || error_code)
         @@ websearch_to_tsquery('simple', %(query)s)
 UNION
-SELECT p.id FROM error_patterns p,
+SELECT coalesce(p.merged_into, p.id) FROM error_patterns p,
     lower(p.title || ' ' || left(p.message, 500) || ' ' || p.culprit || ' ' || p.module || ' ' || p.error_code) AS haystack
 WHERE (%(projects)s::int[] IS NULL OR p.project_id = ANY (%(projects)s))
     AND (SELECT CASE WHEN %(any_of)s THEN bool_or(strpos(haystack, lower(needle)) > 0)
@@ -114,9 +114,11 @@ WHERE (%(projects)s::int[] IS NULL OR t.project_id = ANY (%(projects)s))
     AND t.bucket >= %(since)s AND t.bucket < %(until)s
 
 -- name: read_pattern
+-- The pattern, or the one it was merged into.
 SELECT {columns}, p.frequency
-FROM error_patterns p
-WHERE p.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND p.id = %(id)s
+FROM error_patterns asked
+JOIN error_patterns p ON p.project_id = asked.project_id AND p.id = coalesce(asked.merged_into, asked.id)
+WHERE asked.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND asked.id = %(id)s
 
 -- name: read_history
 SELECT r.bucket, sum(r.count)::bigint
@@ -152,14 +154,31 @@ WHERE position <= %(values)s
 ORDER BY total DESC, key, position
 
 -- name: read_users
-SELECT NULL::date, count(DISTINCT u.user_key)
-FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
+-- In all as the pattern counts them. By day: rows of one group are one user each; of several, one user may have more.
+SELECT NULL::date, p.users
+FROM error_patterns p
+WHERE p.project_id = ANY (ARRAY(SELECT id FROM projects)) AND p.id = %(id)s
 UNION ALL
-(SELECT u.day, count(DISTINCT u.user_key)
-FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
-GROUP BY u.day ORDER BY u.day)
+SELECT d.day, d.count
+FROM (SELECT count(*) = 1 AS is_one FROM pattern_groups g
+    WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s) k
+CROSS JOIN LATERAL (
+    SELECT u.day, count(*) AS count
+    FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
+    WHERE k.is_one AND g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
+        AND u.day >= %(since)s::date
+    GROUP BY u.day
+    UNION ALL
+    SELECT e.day, count(*)
+    FROM (
+        SELECT DISTINCT u.day, u.user_key
+        FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
+        WHERE NOT k.is_one AND g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
+            AND u.day >= %(since)s::date
+    ) e
+    GROUP BY e.day
+) d
+ORDER BY 1 NULLS FIRST
 
 -- name: read_values
 -- The releases or environments of a pattern.
@@ -181,14 +200,16 @@ ORDER BY {position} DESC, r.{column}
 LIMIT %(limit)s
 
 -- name: read_changes
-SELECT h.id, h.at, h.action, coalesce(who.name, '')
-FROM pattern_history h LEFT JOIN persons who ON who.id = h.person_id
+SELECT h.id, h.at, h.action, coalesce(who.name, ''), coalesce(h.before -> 'others', '[]'), coalesce(u.action, '')
+FROM pattern_history h
+LEFT JOIN persons who ON who.id = h.person_id
+LEFT JOIN pattern_history u ON u.project_id = h.project_id AND u.id = (h.before ->> 'undone')::bigint
 WHERE h.project_id = ANY (ARRAY(SELECT id FROM projects)) AND h.pattern_id = %(id)s
 ORDER BY h.id DESC
 LIMIT %(limit)s
 
 -- name: lock_pattern
-SELECT p.project_id, p.status, p.resolved_at, p.ignore_until, p.regressed_at
+SELECT p.project_id, p.merged_into, p.status, p.resolved_at, p.ignore_until, p.regressed_at
 FROM error_patterns p
 WHERE p.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND p.id = %(id)s
 FOR UPDATE

@@ -50,9 +50,12 @@ to_tsvector('simple', left(e.message, 8192) || ' ' || left(coalesce(e.stack_trac
 
 -- name: read_error
 -- Our ids carry their time: only one partition is looked at.
-SELECT {columns}, e.created_at, e.fingerprint_version, e.dictionary_id, e.body
+SELECT {columns}, e.created_at, e.fingerprint_version, e.dictionary_id, e.body, encode(g.group_id, 'hex'), g.by, g.since,
+    coalesce(who.name, '')
 FROM project_errors e
 JOIN pattern_groups g ON g.project_id = e.project_id AND g.group_id = e.group_id
+LEFT JOIN pattern_history c ON c.project_id = g.project_id AND c.id = g.change_id
+LEFT JOIN persons who ON who.id = c.person_id
 WHERE e.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
     AND e.id = %(id)s AND e.timestamp >= %(since)s AND e.timestamp < %(until)s
 
@@ -136,7 +139,7 @@ FROM analysis_reports WHERE id = %(id)s
 SELECT current_setting('server_version'), pg_database_size(current_database()),
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
     (SELECT count(*) FROM dead_letters),
-    (SELECT count(*) FROM error_patterns)
+    (SELECT count(*) FROM error_patterns WHERE merged_into IS NULL)
 
 -- name: read_cursors
 SELECT slot, seq, row FROM inbox_cursors

@@ -18,6 +18,10 @@ SELECT * FROM unnest(%(projects)s::int[], %(events)s::uuid[], %(errors)s::uuid[]
 ON CONFLICT DO NOTHING
 RETURNING error_id;
 
+-- name: hold_map
+-- The first lock of a batch: until its end nobody changes which pattern a group is in (ADR 0009).
+SELECT pg_advisory_xact_lock_shared(7305488, project) FROM unnest(%(projects)s::int[]) AS project;
+
 -- name: known_groups
 SELECT g.project_id, g.group_id, g.pattern_id
 FROM unnest(%(projects)s::int[], %(groups)s::bytea[]) AS k (project_id, group_id)
@@ -94,18 +98,21 @@ COPY project_errors (id, project_id, timestamp, message, stack_trace, module, er
 COPY subjects (project_id, subject_key, timestamp, error_id) FROM STDIN (FORMAT BINARY);
 
 -- name: add_users
--- Returns how many users each group gained that no earlier day had.
+-- Returns how many users each pattern gained that none of its groups had on any day. Asked with the patterns locked, so
+-- that two workers never both count the same person.
 WITH added AS (
     INSERT INTO users (project_id, group_id, user_key, day)
     SELECT * FROM unnest(%(projects)s::int[], %(groups)s::bytea[], %(users)s::bytea[], %(days)s::date[])
     ON CONFLICT DO NOTHING
-    RETURNING project_id, group_id, user_key, day
+    RETURNING project_id, group_id, user_key
 )
-SELECT a.project_id, a.group_id, count(DISTINCT a.user_key)
-FROM added a
-WHERE NOT EXISTS (SELECT FROM users u WHERE u.project_id = a.project_id AND u.group_id = a.group_id
-    AND u.user_key = a.user_key)
-GROUP BY a.project_id, a.group_id;
+SELECT a.project_id, g.pattern_id, count(DISTINCT a.user_key)
+FROM added a JOIN pattern_groups g ON g.project_id = a.project_id AND g.group_id = a.group_id
+WHERE NOT EXISTS (
+    SELECT FROM pattern_groups o JOIN users u ON u.project_id = o.project_id AND u.group_id = o.group_id
+    WHERE o.project_id = g.project_id AND o.pattern_id = g.pattern_id AND u.user_key = a.user_key
+)
+GROUP BY a.project_id, g.pattern_id;
 
 -- name: add_minutes
 INSERT INTO rollup_minute (project_id, bucket, group_id, shard, count)

@@ -1,0 +1,342 @@
+"""Merges and splits patterns inside of one transaction (seed box: Pattern Tables; design D7, ADR 0009).
+
+Only the map from groups to patterns changes, and what patterns say of their groups: errors and rollups never
+move. Each change keeps in ``pattern_history.before`` what it changed, so that it can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from error_manager.core.errors import NotFoundError
+from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectId, Severity
+from error_manager.storage.postgres import named
+from error_manager.storage.postgres.reader import some
+from error_manager.storage.regrouping import (
+    PatternState,
+    caught_up,
+    check_groups,
+    check_members,
+    in_the_way,
+    merged_state,
+)
+
+_SQL: Final = named.load("groups.sql")
+_STATUS_SQL: Final = named.load("patterns.sql")
+_PERSON: Final = "person"
+_RANKS: Final = tuple(Severity)
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Placed = dict[str, Any]
+"""Where a group is: the columns of its row, as ``place_groups`` takes them back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A pattern that takes part, as it was when it was locked."""
+
+    id: PatternId
+    title: str
+    pattern_hash: str
+    merged_into: PatternId | None
+    state: PatternState
+    first_seen: datetime
+    last_seen: datetime
+    first_release: str
+    last_release: str
+    severity: Severity
+
+    @property
+    def first_group(self) -> str:
+        """Return the id of the group that gave the pattern its name."""
+        return self.pattern_hash[:32]
+
+    def kept(self) -> dict[str, Any]:
+        """Return what an undo must know, as ``set_patterns`` takes it back."""
+        times = {
+            name: time.isoformat() if (time := getattr(self.state, name)) else None
+            for name in ("resolved_at", "ignore_until", "regressed_at")
+        }
+        return {
+            "id": self.id,
+            "merged_into": self.merged_into,
+            "status": self.state.status.value,
+            **times,
+            "first_release": self.first_release,
+            "last_seen": self.last_seen.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regroup:
+    """One transaction that changes the map of one project; ``person`` does it at ``now``."""
+
+    connection: Connection
+    project: ProjectId
+    person: int | None
+    now: datetime
+    _keys: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the parameters that most statements take."""
+        object.__setattr__(self, "_keys", {"project": self.project, "now": self.now, "person": self.person})
+
+    # --- the three changes ---------------------------------------------------------------------------------
+
+    async def merge(self, target_id: PatternId, others: Sequence[PatternId]) -> None:
+        """Move all groups of the others into the target; their ids lead to it from now on."""
+        ids = check_members(target_id, await self._live(others))
+        members = await self._lock([target_id, *ids], into=ids)
+        target, sources = members[target_id], [members[i] for i in ids]
+        aliases = [member for member in members.values() if member.merged_into in ids]
+        moved = await self._placed(patterns=ids)
+        named_others = _names(sources)
+        change = await self._note("merged", target, others=named_others)
+        before = {
+            "others": named_others,
+            "groups": moved,
+            "patterns": [member.kept() for member in (target, *sources, *aliases)],
+        }
+        await self._run("keep_before", change=change, before=Jsonb(before))
+        for source in sources:
+            await self._note("merged_into", source, change=change, others=_names([target]))
+        await self._run("keep_spans", patterns=[target.id, *ids])
+        await self._move(moved, target.id, change)
+        led = [{**member.kept(), "merged_into": target.id} for member in (*sources, *aliases)]
+        await self._run("set_patterns", patterns=Jsonb([_merged(target, sources), *led]))
+        await self._span(target, [target, *sources])
+        await self._run("recount", ids=[target.id, *ids])
+
+    async def split(self, pattern_id: PatternId, groups: Sequence[GroupId], *, title: str) -> PatternId:
+        """Move groups out of a pattern, to where they came from or to a new one; return the id of that."""
+        ranked = await self._rows("rank_groups", id=pattern_id)
+        (pattern,) = (await self._lock([pattern_id])).values()
+        wanted = check_groups(
+            (group.hex() for group in groups), (row[0] for row in ranked), first=pattern.first_group
+        )
+        origins = [(origin, is_empty) for group, origin, is_empty in ranked if group in wanted]
+        empty = next((origin for origin, is_empty in origins if is_empty), None)
+        moved = await self._placed(groups=wanted)
+        if empty is None or title:
+            ((home,),) = await self._rows("new_pattern", title=title, id=pattern_id, origin=origins[0][0])
+        else:
+            home = empty
+        led_on = {row[0] for row in await self._rows("lead_on", groups=list(wanted))} - {home}
+        members = await self._lock([home, *led_on])
+        own = members[home]
+        change = await self._note("split", pattern, others=_names([own]))
+        before = {
+            "others": _names([own]),
+            "groups": moved,
+            "patterns": [member.kept() for member in members.values()],
+        }
+        await self._run("keep_before", change=change, before=Jsonb(before))
+        await self._note("split_off", own, change=change, others=_names([pattern]))
+        await self._move(moved, home, change)
+        state = {**pattern.kept(), "id": home, "merged_into": None, "first_release": own.first_release}
+        led = [{**members[PatternId(i)].kept(), "merged_into": home} for i in led_on]
+        await self._run("set_patterns", patterns=Jsonb([state, *led]))
+        await self._respan([pattern_id, home], worst=pattern.severity)
+        await self._run("recount", ids=[pattern_id, home])
+        return PatternId(home)
+
+    async def take_back(self, change: int) -> None:
+        """Undo a merge or split: every group and pattern is as it was, with the errors that came since."""
+        ((main, before),) = await self._rows("read_change", change=change)
+        groups: list[Placed] = before["groups"]
+        kept: dict[int, dict[str, Any]] = {item["id"]: item for item in before["patterns"]}
+        holders = {item["pattern"] for item in groups}
+        members = await self._lock([main, *kept, *holders])
+        moved = await self._placed(groups=[item["id"] for item in groups])
+        await self._check_undo(change, groups=moved, kept=kept, holders=holders, members=members)
+        await self._run("place_groups", groups=Jsonb(groups))
+        await self._run("set_patterns", patterns=Jsonb(list(kept.values())))
+        live = sorted({main, *holders})
+        worst = max((members[i].severity for i in members), key=lambda severity: severity.rank)
+        for number, last_seen in await self._respan(live, worst=worst):
+            await self._catch_up(members[number], kept.get(number), last_seen)
+        await self._run("recount", ids=sorted({*live, *kept}))
+        undone = [(change, main), *await self._rows("linked_changes", change=change, patterns=list(members))]
+        for line, pattern in undone:
+            await self._note("undone", members[pattern], undone=line)
+
+    # --- parts ---------------------------------------------------------------------------------------------
+
+    async def _live(self, ids: Iterable[PatternId]) -> list[PatternId]:
+        """Return the patterns that hold the groups of these now."""
+        wanted = list(ids)
+        found = dict(await self._rows("find_patterns", ids=wanted))
+        for number in wanted:
+            if number not in found:
+                message = f"There is no pattern {number} in this project."
+                raise NotFoundError(message)
+        return [PatternId(found[number]) for number in wanted]
+
+    async def _lock(
+        self, ids: Iterable[PatternId | int], *, into: Sequence[PatternId] = ()
+    ) -> dict[int, Member]:
+        rows = await self._rows("lock_members", ids=sorted(set(ids)), into=list(into))
+        return {row[0]: _member(row) for row in rows}
+
+    async def _placed(self, *, patterns: Sequence[int] = (), groups: Sequence[str] = ()) -> list[Placed]:
+        rows = await self._rows("read_placed", patterns=list(patterns), groups=list(groups))
+        return [
+            {"id": i, "pattern": p, "since": s.isoformat(), "by": by, "origin": o, "change": c}
+            for i, p, s, by, o, c in rows
+        ]
+
+    async def _move(self, groups: Iterable[Placed], home: int, change: int) -> None:
+        placed = [
+            {
+                "id": item["id"],
+                "pattern": home,
+                "since": self.now.isoformat(),
+                "by": _PERSON,
+                "origin": item["origin"] or item["pattern"],
+                "change": change,
+            }
+            for item in groups
+        ]
+        await self._run("place_groups", groups=Jsonb(placed))
+
+    async def _note(self, action: str, member: Member, **before: object) -> int:
+        rows = await self._rows("add_change_id", id=member.id, action=action, before=Jsonb(before))
+        return int(rows[0][0])
+
+    async def _span(self, target: Member, members: Sequence[Member]) -> None:
+        """Say of a merged pattern what its parts said; each of them was exact."""
+        newest = [member for member in sorted(members, key=lambda m: m.last_seen) if member.last_release]
+        worst = max((member.severity for member in members), key=lambda severity: severity.rank)
+        await self._run(
+            "set_span",
+            id=target.id,
+            first_seen=min(member.first_seen for member in members),
+            last_seen=max(member.last_seen for member in members),
+            last_release=newest[-1].last_release if newest else "",
+            severity=worst.value,
+            severity_rank=worst.rank,
+        )
+
+    async def _respan(self, ids: Sequence[int], *, worst: Severity) -> list[tuple[int, datetime]]:
+        possible = [severity for severity in _RANKS if severity.rank <= worst.rank]
+        rows = await self._rows(
+            "respan",
+            ids=list(ids),
+            names=[severity.value for severity in _RANKS],
+            severities=[severity.value for severity in possible],
+            ranks=[severity.rank for severity in possible],
+        )
+        return [(number, last_seen) for number, last_seen in rows]
+
+    async def _check_undo(
+        self,
+        change: int,
+        *,
+        groups: Sequence[Placed],
+        kept: Mapping[int, Mapping[str, Any]],
+        holders: set[int],
+        members: Mapping[int, Member],
+    ) -> None:
+        """Raise when a later change moved a group on, or filled or emptied a pattern that takes part."""
+        for item in groups:
+            if item["change"] != change:
+                raise in_the_way(item["pattern"])
+        for number in holders:
+            leads_to = kept[number]["merged_into"] if number in kept else members[number].merged_into
+            if leads_to is not None:
+                raise in_the_way(leads_to)
+        emptied = [number for number, item in kept.items() if item["merged_into"] is not None]
+        moved = {item["id"] for item in groups}
+        for item in await self._placed(patterns=emptied):
+            if item["id"] not in moved:
+                raise in_the_way(item["pattern"])
+
+    async def _catch_up(self, member: Member, kept: Mapping[str, Any] | None, last_seen: datetime) -> None:
+        was = _state(kept) if kept else member.state
+        known = datetime.fromisoformat(kept["last_seen"]) if kept else member.last_seen
+        state = caught_up(was, last_seen=last_seen, known=known)
+        if state != was:
+            values = {**self._keys, "id": member.id, **_columns(state)}
+            await self.connection.execute(_STATUS_SQL["set_status"], values)
+
+    async def _rows(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
+        cursor = await self.connection.execute(_SQL[statement], {**self._keys, **values})
+        return await cursor.fetchall()
+
+    async def _run(self, statement: str, /, **values: object) -> None:
+        await self.connection.execute(_SQL[statement], {**self._keys, **values})
+
+
+async def open_map(
+    connection: Connection, pattern_id: PatternId, project_ids: tuple[ProjectId, ...]
+) -> tuple[ProjectId, PatternId]:
+    """Return project and id of a pattern (of the one it was merged into), with the project's map held still.
+
+    Raises:
+        NotFoundError: there is no such pattern.
+    """
+    values = {"projects": some(project_ids), "id": pattern_id}
+    row = await (await connection.execute(_SQL["find_pattern"], values)).fetchone()
+    if row is None:
+        message = f"There is no pattern {pattern_id}."
+        raise NotFoundError(message)
+    await connection.execute(_SQL["allow_longer"])
+    await connection.execute(_SQL["change_map"], {"project": row[0]})
+    row = await (await connection.execute(_SQL["find_pattern"], values)).fetchone()
+    if row is None:
+        raise NotFoundError
+    return ProjectId(row[0]), PatternId(row[1])
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    return Member(
+        id=PatternId(row[0]),
+        title=row[1],
+        pattern_hash=row[2],
+        merged_into=row[3],
+        state=PatternState(
+            status=PatternStatus(row[4]), resolved_at=row[5], ignore_until=row[6], regressed_at=row[7]
+        ),
+        first_seen=row[8],
+        last_seen=row[9],
+        first_release=row[10],
+        last_release=row[11],
+        severity=Severity(row[12]),
+    )
+
+
+def _merged(target: Member, sources: Sequence[Member]) -> dict[str, Any]:
+    members = [target, *sources]
+    state = merged_state(member.state for member in members)
+    oldest = min(members, key=lambda member: member.first_seen)
+    times = {
+        name: time.isoformat() if time else None for name, time in _columns(state).items() if name != "status"
+    }
+    return {**target.kept(), **times, "status": state.status.value, "first_release": oldest.first_release}
+
+
+def _columns(state: PatternState) -> dict[str, Any]:
+    return {
+        "status": state.status.value,
+        "resolved_at": state.resolved_at,
+        "ignore_until": state.ignore_until,
+        "regressed_at": state.regressed_at,
+    }
+
+
+def _state(kept: Mapping[str, Any]) -> PatternState:
+    times = {
+        name: datetime.fromisoformat(text) if (text := kept[name]) else None
+        for name in ("resolved_at", "ignore_until", "regressed_at")
+    }
+    return PatternState(status=PatternStatus(kept["status"]), **times)
+
+
+def _names(members: Iterable[Member]) -> list[dict[str, Any]]:
+    return [{"id": member.id, "title": member.title} for member in members]
