@@ -25,12 +25,14 @@ from error_manager.flows.live import LiveHub
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.app import create_app
 from error_manager.monitoring.dashboard import HostFacts
+from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.security.encryption import MasterKey, Sealer
 from error_manager.storage.base import Cursor, ReceivedCount
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.listener import PostgresListener
 from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.rules import PostgresRules
 
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -72,6 +74,8 @@ async def shop(cluster, postgres):
         )
         services = QueryServices(
             queries=PostgresQueries(connections),
+            rules=PostgresRules(connections),
+            compile_pattern=compile_linear,
             access=PostgresAccess(connections),
             sealer=Sealer(MasterKey(id=1, secret=b"k" * 32)),
             inbox=FakeInbox(),
@@ -473,6 +477,8 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
             "sealer", "inbox", "live", "host", "read_file", "clock", "randomness", "url", "version"
         )},
         queries=PostgresQueries(dead),
+        rules=PostgresRules(dead),
+        compile_pattern=compile_linear,
         access=PostgresAccess(dead),
     )  # fmt: skip
     async with _client(create_app(away), authorization=f"Bearer {shop[1].admin_token}") as client:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from error_manager.core.fingerprint import fingerprint
+from error_manager.core.fingerprint import FORMER, fingerprint
+from error_manager.core.rules import RuleSet
 from error_manager.core.text_mask import mask_message
 from error_manager.core.types import CatalogEntry, ErrorEvent, ExceptionInfo, Frame
 
@@ -38,8 +39,11 @@ _ERRNO_NAMES: Final = {
 """Numbers of Linux (errno(3)); those of other systems that differ stay numbers in the message."""
 
 
-def catalog(event: ErrorEvent) -> CatalogEntry:
-    """Return where a (masked) error belongs."""
+def catalog(event: ErrorEvent, rules: RuleSet | None = None, *, former: int | None = FORMER) -> CatalogEntry:
+    """Return where a (masked) error belongs, by the rules of its project.
+
+    ``former`` is the version of the fingerprint whose groups the error is also looked up by; None = none.
+    """
     crash = crashing_frame(event)
     return CatalogEntry(
         module=cut_left(_module(event, crash), MODULE_CHARS),
@@ -48,7 +52,8 @@ def catalog(event: ErrorEvent) -> CatalogEntry:
         title=_title(event),
         culprit=_culprit(event, crash),
         template=_template(event),
-        fingerprint=fingerprint(event),
+        fingerprint=fingerprint(event, rules),
+        former=None if former is None else fingerprint(event, rules, version=former),
     )
 
 

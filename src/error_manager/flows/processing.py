@@ -218,7 +218,7 @@ def _stored(
         error_id=ErrorId(uuid7(event.timestamp, svc.randomness(10))),
         project_id=project.id,
         event=_without_bulk(with_stack(event)),
-        entry=catalog(event),
+        entry=catalog(event, svc.projects.rules(project.id)),
         created_at=received_at,
         body=compressed,
         dictionary_id=dictionary_id,

@@ -10,9 +10,8 @@ from litestar import Router, get
 from litestar.params import FromPath, FromQuery
 
 from error_manager.core.encoding import event_to_json
-from error_manager.core.fingerprint import fingerprint
 from error_manager.core.types import ErrorId, EventId, PatternId, ProjectId, Severity
-from error_manager.flows import monitoring
+from error_manager.flows import monitoring, rules
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.parameters import (
     Cursor,
@@ -41,6 +40,7 @@ class ErrorWhy:
     since: datetime
     person: str
     parts: tuple[str, ...]
+    rules: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ async def list_errors(  # noqa: PLR0917  # Litestar passes query parameters by n
 async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
-    row, placement, parts = detail.row, detail.placement, fingerprint(detail.event).parts
+    row, placement, why = detail.row, detail.placement, await rules.explain(services, detail)
     return ErrorBody(
         id=row.id,
         event_id=row.event_id,
@@ -121,11 +121,12 @@ async def read_error(services: Services, reference: FromPath[str]) -> ErrorBody:
         previous_id=detail.previous_id,
         next_id=detail.next_id,
         why=ErrorWhy(
-            by=reason(placement, parts),
+            by=reason(placement, why.parts, rules=why.rules),
             group=placement.group,
             since=placement.since,
             person=placement.person,
-            parts=parts,
+            parts=why.parts,
+            rules=why.rules,
         ),
         error=event_to_json(detail.event),
     )
