@@ -1,54 +1,72 @@
 """``error-manager analyze``: the patterns in log files or JSONL, offline, without a server.
 
-Log lines need the standard library alone; JSONL of errors needs what decodes errors (the extra ``server``).
+Log lines need the standard library alone; JSONL of errors needs what decodes errors, and files packed with
+zstd what unpacks them (the extra ``server``).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
+import io
 import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Final, TextIO
+from types import ModuleType
+from typing import Final
 
-from error_manager.analysis.found import FoundPattern, FoundPatterns, GroupedError
-from error_manager.analysis.log_line import is_continuation, split_line
-from error_manager.analysis.templates import Template, TemplateMiner
+from error_manager.analysis.found import FoundPatterns, GroupedError
+from error_manager.cli.progress import Progress
 from error_manager.core.errors import ConfigurationError, MissingExtraError
 from error_manager.core.text_mask import mask_sensitive
-from error_manager.reporting.analyze import to_csv, to_html, to_json
+from error_manager.decoding.log_block import cut_at_record
+from error_manager.flows.analyzing import LogAnalysis
+from error_manager.flows.following import LogFollower
+from error_manager.flows.log_scan import LogScanner
+from error_manager.flows.log_workers import scan_apart, scan_here
+from error_manager.reporting.analyze import Analysis, to_csv, to_json
+from error_manager.reporting.analyze_page import to_html
+from error_manager.reporting.analyze_rows import assignment_lines, group_lines
+from error_manager.reporting.analyze_table import render_new, render_table
+from error_manager.storage.log_files import LogFiles, OpenZstd, find_files, find_growing
+from error_manager.storage.log_follow import FollowedFile
 
 _TOP: Final = 40
 _EVENT_KEYS: Final = frozenset(
     {"exception", "exceptions", "event_id", "logentry", "sentry.interfaces.Exception"}
 )
-_ENDINGS: Final = (".log", ".txt", ".out", ".err", ".jsonl", ".ndjson", ".json", ".gz")
-_PROGRESS_S: Final = 0.2
 _DECODER: Final = "error_manager.cli.analyze_events"
-_LINE_COLUMNS: Final = ("LineId", "EventId", "EventTemplate")
-_EVENT_COLUMNS: Final = ("id", "group")
-
+_ZSTD: Final = "error_manager.storage.zstd_file"
+_APART_BYTES: Final = 48 * 1024 * 1024
+"""Larger inputs are scanned in processes of their own: starting two takes half a second."""
+_MAX_PROCESSES: Final = 4
+_FOLLOW_S: Final = 0.25
+_REDRAW_S: Final = 1.0
+_CLEAR: Final = "\x1b[H\x1b[2J"
 
 Group = Callable[[str, int], GroupedError | None]
 """Takes a line of JSONL and its number; None when it holds no error."""
-Write = Callable[[list[object]], object]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="files or folders; .gz is read; - is standard input"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders or patterns (*.log); .gz and .zst are read; - is standard input",
     )
     parser.add_argument(
         "--input", choices=("auto", "lines", "events"), default="auto", help="what the files hold"
     )
+    parser.add_argument("--follow", action="store_true", help="go on reading what is written to the files")
     parser.add_argument(
         "--assignments", type=Path, metavar="FILE.csv", help="write the pattern of each line or error"
     )
@@ -58,90 +76,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=int, default=_TOP, metavar="N", help=f"patterns to show (default {_TOP})"
     )
+    parser.add_argument(
+        "--samples", type=int, default=0, metavar="N", help="show N lines of each pattern (default 0)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read everything once, print the table and write what was asked for."""
-    paths = _files(args.paths)
-    kind = _kind(paths, args.input)
-    with ExitStack() as stack:
-        writer = _writer(stack, args.assignments, _EVENT_COLUMNS if kind == "events" else _LINE_COLUMNS)
-        lines = _lines(paths)
-        found = _events(lines, writer) if kind == "events" else _messages(lines, writer)
-    ranked = found.ranked()
-    for pattern in ranked:  # what is shown and written is masked, as in the server
-        pattern.text = mask_sensitive(pattern.text)
-        pattern.sample = mask_sensitive(pattern.sample)
-    _print_table(ranked[: max(0, args.top)], found.total, len(ranked))
-    if args.report is not None:
-        _write_report(args.report, ranked, found.total, ", ".join(args.paths))
+    """Read everything once, or until Ctrl-C, print the table and write what was asked for."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has blocks and ellipses
+        sys.stdout.reconfigure(errors="replace")
+    if args.follow:
+        return _follow(args)
+    paths = find_files(args.paths)
+    files = LogFiles(paths, open_zstd=_zstd_opener(paths))
+    if _kind(files, args.input) == "events":
+        analysis = Analysis.of(_events(files, args.assignments), source=", ".join(args.paths), unit="errors")
+    else:
+        found = _lines(files, args)
+        found.settle()
+        if args.assignments is not None:
+            _write(args.assignments, assignment_lines(found.rows()))
+        analysis = Analysis.of(
+            found.patterns, source=", ".join(args.paths), unit="records", lines=found.lines
+        )
+    _tell(analysis, args)
     return 0
 
 
 # --- reading -------------------------------------------------------------------------------------
 
 
-def _files(names: list[str]) -> list[Path | None]:
-    """Return the files to read; None is standard input.
-
-    Raises:
-        ConfigurationError: names every path that is missing, and folders without files to read.
-    """
-    problems: list[str] = []
-    files: list[Path | None] = []
-    for name in names:
-        path = Path(name)
-        if name == "-":
-            files.append(None)
-        elif path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix in _ENDINGS)
-            files += inside
-            if not inside:
-                problems.append(f"{name}: no file ending in {' '.join(_ENDINGS)} in this folder")
-        elif path.is_file():
-            files.append(path)
-        else:
-            problems.append(f"{name}: no such file or folder")
-    if problems:
-        raise ConfigurationError(problems)
-    return files
-
-
-def _open(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="\n")
-    return path.open(encoding="utf-8", errors="replace", newline="\n")
-
-
-def _lines(paths: list[Path | None]) -> Iterator[str]:
-    """Yield the lines of all files, with a progress bar on a terminal."""
-    bar = _Progress(sum(path.stat().st_size for path in paths if path is not None))
-    for path in paths:
-        if path is None:
-            yield from (line.rstrip("\r\n") for line in sys.stdin)
-            continue
-        share = path.stat().st_size / max(1, _text_size(path))
-        with _open(path) as file:
-            for line in file:
-                bar.add(len(line) * share)
-                yield line.rstrip("\r\n")
-    bar.close()
-
-
-def _text_size(path: Path) -> int:
-    """Return about how many characters a file holds: text in gzip is about eight times its size."""
-    return path.stat().st_size * (8 if path.suffix == ".gz" else 1)
-
-
-def _kind(paths: list[Path | None], chosen: str) -> str:
+def _kind(files: LogFiles, chosen: str) -> str:
     """Return ``lines`` or ``events``: by the first line that is not empty, unless chosen."""
-    first = paths[0]
-    if chosen != "auto" or first is None:
-        return chosen if chosen != "auto" else "lines"
-    with _open(first) as file:
-        line = next((line for line in file if line.strip()), "")
+    if chosen != "auto":
+        return chosen
     try:
-        value = json.loads(line)
+        value = json.loads(files.first_line())
     except (ValueError, RecursionError):
         return "lines"
     if isinstance(value, dict) and isinstance(value.get("event"), dict):
@@ -149,148 +119,175 @@ def _kind(paths: list[Path | None], chosen: str) -> str:
     return "events" if isinstance(value, dict) and _EVENT_KEYS & value.keys() else "lines"
 
 
-class _Progress:
-    """A bar on standard error, when that is a terminal."""
-
-    def __init__(self, total: float) -> None:
-        self._total = total
-        self._done = 0.0
-        self._shown = time.monotonic()
-        self._is_on = sys.stderr.isatty() and total > 0
-
-    def add(self, size: float) -> None:
-        self._done += size
-        if self._is_on and (now := time.monotonic()) - self._shown > _PROGRESS_S:
-            self._shown = now
-            share = min(1.0, self._done / self._total)
-            filled = int(share * 30)
-            print(
-                f"\r  [{'#' * filled}{'.' * (30 - filled)}] {share:4.0%}", end="", file=sys.stderr, flush=True
-            )
-
-    def close(self) -> None:
-        if self._is_on:
-            print("\r" + " " * 42 + "\r", end="", file=sys.stderr, flush=True)
-
-
-# --- finding -------------------------------------------------------------------------------------
-
-
-def _messages(lines: Iterator[str], write: Write) -> FoundPatterns:
-    """Return the templates of log lines; frames of a trace belong to the line above them."""
-    miner, found = TemplateMiner(), FoundPatterns()
-    current: Template | None = None
-    pattern: FoundPattern | None = None
-    has_times = False
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        if current is not None and pattern is not None and is_continuation(line, has_times=has_times):
-            if pattern.count == 1:
-                pattern.sample = f"{pattern.sample}\n{line}"[:2_000]
-        else:
-            parts = split_line(line)
-            has_times = parts.time != ""
-            current = miner.add(parts.message)
-            pattern = found.add(
-                f"E{current.id}",
-                text=current.text,
-                sample=line,
-                time=parts.time,
-                severity=parts.severity,
-                where=parts.source,
-            )
-        write([number, f"E{current.id}", current.text])
-    return found
-
-
-def _events(lines: Iterator[str], write: Write) -> FoundPatterns:
-    """Return the groups of errors in JSONL, by the same fingerprint as the server's."""
-    group = _event_grouper()
-    found = FoundPatterns()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or (grouped := group(line, number)) is None:
-            continue
-        found.add(
-            grouped.group,
-            text=grouped.title,
-            sample=grouped.sample,
-            time=grouped.time,
-            severity=grouped.severity,
-            where=grouped.where,
-            why=grouped.why,
-        )
-        write([grouped.id, grouped.group])
-    return found
-
-
-def _event_grouper() -> Group:
-    """Return what decodes and groups one error.
+def _zstd_opener(paths: list[Path | None]) -> OpenZstd | None:
+    """Return what opens .zst files, when there are any.
 
     Raises:
         MissingExtraError: the extra ``server`` is not installed.
     """
+    if not any(path is not None and path.suffix == ".zst" for path in paths):
+        return None
+    opener: OpenZstd = _load(_ZSTD).ZstdFile
+    return opener
+
+
+def _load(name: str) -> ModuleType:
+    """Return a module that needs the extra ``server``.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
-        # Loaded by name, as commands are: log lines are analyzed without msgspec.
-        group: Group = import_module(_DECODER).group_line
+        # Loaded by name, as commands are: log lines are analyzed with the standard library alone.
+        return import_module(name)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in {"", "error_manager"}:
             raise
         raise MissingExtraError("analyze", package=package, extra="server") from error
-    return group
+
+
+# --- finding -------------------------------------------------------------------------------------
+
+
+def _lines(files: LogFiles, args: argparse.Namespace) -> LogAnalysis:
+    """Return the templates of log lines and the groups of their traces."""
+    keeps_rows = args.assignments is not None
+    samples = max(1, args.samples)
+    found = LogAnalysis(samples=samples, keeps_rows=keeps_rows)
+    blocks = files.blocks(cut_at_record)
+    processes = min(_MAX_PROCESSES, os.cpu_count() or 1)
+    new_scanner = partial(LogScanner, now=datetime.now(UTC), samples=samples, keeps_numbers=keeps_rows)
+    if files.total_bytes > _APART_BYTES and processes > 1:
+        scanned = scan_apart(blocks, new_scanner, processes=processes)
+    else:
+        scanned = scan_here(blocks, new_scanner)
+    with Progress(files.total_bytes) as progress, closing(scanned):
+        for scanner, findings in scanned:
+            found.add(scanner, findings)
+            progress.show(files.done_bytes, found.lines)
+    return found
+
+
+def _events(files: LogFiles, assignments: Path | None) -> FoundPatterns:
+    """Return the groups of errors in JSONL, by the same fingerprint as the server's."""
+    group: Group = _load(_DECODER).group_line
+    found = FoundPatterns()
+    rows = _grouped(files, group, found)
+    if assignments is not None:
+        _write(assignments, group_lines(rows))
+    else:
+        for _ in rows:
+            pass
+    return found
+
+
+def _grouped(files: LogFiles, group: Group, found: FoundPatterns) -> Iterator[tuple[str, str]]:
+    """Count each error and yield its id and group."""
+    number = 0
+    with Progress(files.total_bytes) as progress:
+        for block in files.blocks(_whole_lines):
+            for line in block.decode("utf-8", "replace").split("\n"):
+                number += 1
+                if not line.strip() or (grouped := group(line, number)) is None:
+                    continue
+                found.add(
+                    grouped.group,
+                    text=grouped.title,
+                    samples=(grouped.sample,),
+                    times=(grouped.time, grouped.time),
+                    minutes=_minute(grouped.time),
+                    severity=grouped.severity,
+                    where=grouped.where,
+                    why=grouped.why,
+                )
+                yield grouped.id, grouped.group
+            number -= block.endswith(b"\n")
+            progress.show(files.done_bytes, number)
+
+
+def _whole_lines(block: bytes) -> int:
+    return block.rfind(b"\n") + 1
+
+
+def _minute(time_text: str) -> dict[int, int] | None:
+    return {int(datetime.fromisoformat(time_text).timestamp()) // 60: 1} if time_text else None
+
+
+# --- following -----------------------------------------------------------------------------------
+
+
+def _follow(args: argparse.Namespace) -> int:
+    """Read on until Ctrl-C: the table anew each second on a terminal, else a line for each new pattern.
+
+    Raises:
+        ConfigurationError: what cannot be followed was named too.
+    """
+    if args.assignments is not None or args.input == "events":
+        raise ConfigurationError(["--follow takes log lines, and no --assignments"])
+    files = [FollowedFile(path) for path in find_growing(args.paths)]
+    follower = LogFollower(now=datetime.now(UTC), samples=max(1, args.samples))
+    is_terminal = sys.stdout.isatty()
+    shown = 0.0
+    try:
+        while True:
+            fresh = follower.read(files)
+            if not is_terminal:
+                for pattern in fresh:
+                    print(render_new(pattern, mask_sensitive), flush=True)
+            elif time.monotonic() - shown >= _REDRAW_S:
+                shown = time.monotonic()
+                print(_CLEAR, end="")
+                _print(_followed(follower, args), args)
+            if not follower.is_behind:
+                time.sleep(_FOLLOW_S)
+    except KeyboardInterrupt:
+        follower.finish()
+        print(_CLEAR if is_terminal else "", end="")
+        _tell(_followed(follower, args), args)
+    finally:
+        for file in files:
+            file.close()
+    return 0
+
+
+def _followed(follower: LogFollower, args: argparse.Namespace) -> Analysis:
+    analysis = follower.analysis
+    analysis.settle()
+    return Analysis.of(analysis.patterns, source=", ".join(args.paths), unit="records", lines=analysis.lines)
 
 
 # --- telling -------------------------------------------------------------------------------------
 
 
-def _writer(stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> Write:
-    """Return what writes one row of assignments, or what drops it when no file was named."""
-    if path is None:
-        return lambda _: None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = csv.writer(
-        stack.enter_context(path.open("w", encoding="utf-8", newline="")), lineterminator="\n"
-    )
-    writer.writerow(columns)
-    return writer.writerow
+def _tell(analysis: Analysis, args: argparse.Namespace) -> None:
+    """Print the table and write the report; what is shown and written is masked, as in the server."""
+    analysis = analysis.masked(mask_sensitive)
+    _print(analysis, args, is_masked=True)
+    if args.report is not None:
+        _write_report(args.report, analysis)
 
 
-def _write_report(folder: Path, patterns: list[FoundPattern], total: int, source: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "patterns.json").write_text(to_json(patterns, total, source=source), encoding="utf-8")
-    (folder / "patterns.csv").write_text(to_csv(patterns, total), encoding="utf-8")
-    (folder / "report.html").write_text(to_html(patterns, total, source=source), encoding="utf-8")
-    print(f"\nReport: {folder / 'report.html'} (also patterns.json and patterns.csv)")
-
-
-def _print_table(patterns: list[FoundPattern], total: int, known: int) -> None:
+def _print(analysis: Analysis, args: argparse.Namespace, *, is_masked: bool = False) -> None:
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size((140, 24)).columns if is_terminal else 200
-    times = max((len(pattern.first) for pattern in patterns), default=0)
+    shown = analysis if is_masked else analysis.masked(mask_sensitive, limit=max(0, args.top))
     print(
-        f"{total:,} errors, {known:,} patterns"
-        + (f"; the {len(patterns)} most frequent:" if patterns else "")
-    )
-    if not patterns:
-        return
-    head = f"{'count':>9} {'share':>6} {'severity':8} {'first seen':{times}}  pattern"
-    print(f"\n{_styled(head, '1', is_on=is_terminal)}")
-    for pattern in patterns:
-        severity = pattern.severity.value if pattern.severity else ""
-        start = f"{pattern.count:>9,} {pattern.count / total:>6.1%} {severity:8} {pattern.first:{times}}  "
-        text = _printable(
-            pattern.text if not pattern.where or not pattern.why else f"{pattern.text}  {pattern.where}"
+        render_table(
+            shown, top=max(0, args.top), samples=max(0, args.samples), width=width, is_styled=is_terminal
         )
-        room = max(20, width - len(start))
-        text = text if len(text) <= room else f"{text[: room - 1]}…"
-        print(start + text.replace("<*>", _styled("<*>", "33", is_on=is_terminal)))
+    )
 
 
-def _printable(text: str) -> str:
-    """Return the text without what a terminal would obey: control characters and reversed writing."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines)
 
 
-def _styled(text: str, code: str, *, is_on: bool) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if is_on else text
+def _write_report(folder: Path, analysis: Analysis) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "patterns.json").write_text(to_json(analysis), encoding="utf-8")
+    (folder / "patterns.csv").write_text(to_csv(analysis), encoding="utf-8")
+    (folder / "report.html").write_text(to_html(analysis), encoding="utf-8")
+    print(f"\nReport: {folder / 'report.html'} (also patterns.json and patterns.csv)")

@@ -5,6 +5,7 @@ ErrorManagerError
     DataFolderError             the data folder cannot be used (locked, foreign, unreadable)
     MissingExtraError           a command needs an extra that is not installed
     SealError                   a sealed value cannot be opened (wrong key, changed bytes)
+    TemplateSnapshotError       the bytes are no snapshot of log templates
     RequestError                what a client sent is refused; carries status, code and reason
         AuthenticationError     no key, or an unknown one
         AuthorizationError      the key may not do this
@@ -75,6 +76,12 @@ class SealError(ErrorManagerError):
     """The sealed value cannot be opened with this key."""
 
     code = "seal"
+
+
+class TemplateSnapshotError(ErrorManagerError):
+    """The bytes are no snapshot of log templates."""
+
+    code = "template_snapshot"
 
 
 class RequestError(ErrorManagerError):

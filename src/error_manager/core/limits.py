@@ -6,8 +6,11 @@ within them on one side is within them on the other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 MAX_MESSAGE_CHARS: Final = 8_192
 MAX_TEXT_CHARS: Final = 16_384
@@ -56,3 +59,11 @@ def cut_text_middle(text: str, limit: int) -> str:
     mark = f"\n{CUT_MARK}\n"
     head = (limit - len(mark)) // 2
     return text[:head] + mark + text[len(text) - (limit - len(mark) - head) :]
+
+
+def cut_middle(items: Sequence[T], limit: int) -> Sequence[T]:
+    """Return at most ``limit`` items: all, or the first and last halves."""
+    if len(items) <= limit:
+        return items
+    head = limit // 2
+    return [*items[:head], *items[len(items) - (limit - head) :]]

@@ -40,102 +40,6 @@ _COMPREHENSIONS: Final = frozenset(
 )
 """Frames inside a function that older runtimes show and newer ones do not (PEP 709), or that have no name."""
 
-_PLUMBING_WORDS: Final = frozenset(
-    [
-        "wrapper",
-        "wrapped",
-        "wrap",
-        "inner",
-        "outer",
-        "decorator",
-        "decorated",
-        "invoke",
-        "invoker",
-        "call",
-        "caller",
-        "retry",
-        "retrying",
-        "retries",
-        "attempt",
-        "execute",
-        "exec",
-        "executor",
-        "db",
-        "sql",
-        "query",
-        "statement",
-        "cursor",
-        "run",
-        "runner",
-        "fetchone",
-        "fetchall",
-        "many",
-        "step",
-        "unwrap",
-        "expect",
-        "ensure",
-        "check",
-        "guard",
-        "assert",
-        "raise",
-        "reraise",
-        "throw",
-        "fail",
-        "apply",
-        "dispatch",
-        "proxy",
-        "intercept",
-        "interceptor",
-        "timed",
-        "traced",
-        "measured",
-        "transaction",
-        "tx",
-        "in",
-        "with",
-        "for",
-        "status",
-        "ok",
-        "error",
-        "async",
-        "sync",
-        "to",
-        "thread",
-    ]
-)
-"""A function whose name has only such words says how it is called, not what it does."""
-_PLUMBING_MODULES: Final = frozenset(
-    [
-        "db",
-        "database",
-        "sql",
-        "util",
-        "utils",
-        "helper",
-        "helpers",
-        "common",
-        "commons",
-        "shared",
-        "decorators",
-        "decorator",
-        "wrappers",
-        "retry",
-        "retrying",
-        "retries",
-        "middleware",
-        "result",
-        "results",
-        "guard",
-        "guards",
-        "tx",
-        "transaction",
-        "transactions",
-        "pipeline",
-        "metrics",
-        "tracing",
-    ]
-)
-"""Layers shared by many callers, by the last part of the module's name."""
 _ROOT_PARTS: Final = frozenset({"src", "app", "apps", "lib", "source", "__main__"})
 """Leading parts of a module that depend on from where the program is started."""
 
@@ -169,22 +73,6 @@ def plain_function(function: str, module: str = "") -> str:
     return function
 
 
-@lru_cache(maxsize=8_192)
-def _is_plumbing_name(function: str, module: str) -> bool:
-    words = [word for word in function.rpartition(".")[2].lower().split("_") if word]
-    if words and all(word in _PLUMBING_WORDS for word in words):
-        return True
-    return module.lower().replace("/", ".").rpartition(".")[2] in _PLUMBING_MODULES
-
-
-def is_plumbing(frame: Frame) -> bool:
-    """Return whether a frame of the application only carries others: decorators, retries, a database layer.
-
-    Such a frame is where many different faults surface; what called it is the better name of the place.
-    """
-    return _is_plumbing_name(frame.function, frame.module or plain_module("", frame.filename))
-
-
 def place_name(frame: Frame) -> str:
     """Return ``module.function`` of a frame in its lasting form."""
     module = plain_module(frame.module, frame.filename or frame.abs_path)
@@ -209,13 +97,15 @@ def is_minified(frame: Frame) -> bool:
 
 
 def collapse(frames: Iterable[Frame]) -> list[Frame]:
-    """Return the frames with each row of the same function (recursion) as one, whichever its depth."""
+    """Return the frames with each row of the same function (recursion) as one: its last call."""
     kept: list[Frame] = []
     for frame in frames:
-        if not kept or (kept[-1].function, kept[-1].module, kept[-1].filename) != (
+        if kept and (kept[-1].function, kept[-1].module, kept[-1].filename) == (
             frame.function,
             frame.module,
             frame.filename,
         ):
+            kept[-1] = frame
+        else:
             kept.append(frame)
     return kept

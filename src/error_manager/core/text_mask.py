@@ -1,7 +1,7 @@
-"""Typed wildcards for what varies in a message: numbers, ids, times, addresses (seed box: Fingerprint).
+"""The form that messages of one kind share, and lines of code without local names (seed box: Fingerprint).
 
-A fixed list in a fixed order; nothing is learned, so each process gives the same text the same form. Masks
-of personal data and the raw values they stand for become the same wildcard.
+Values become wildcards by the typed masks of ``core/value_mask``; nothing is learned, so each process gives
+the same text the same form. Masks of personal data and the raw values they stand for become one wildcard.
 """
 
 from __future__ import annotations
@@ -12,37 +12,12 @@ from functools import lru_cache
 from typing import Final
 
 from error_manager.core.masking import TextMasker
+from error_manager.core.value_mask import WILDCARD, mask_values
 
-WILDCARD: Final = "<*>"
 _MAX_CHARS: Final = 600
 """A longer text is cut after masking: what tells two errors apart stands at the start."""
 _READ_CHARS: Final = 2 * _MAX_CHARS
 _SPACES: Final = re.compile(r"\s+")
-_ORDERED: Final = (
-    r"\[(?:secret|email|ip|card|iban|phone|ssn|device|user|url-credentials)\]",
-    # Times: ISO 8601, common log format, clock times.
-    (
-        r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
-        r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
-    ),
-    r"\b[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?\b",
-    # Ids.
-    r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
-    r"\b0[xX][0-9a-fA-F]+\b",
-    r"\b[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}\b",
-    # Addresses.
-    r"\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://[^\s'\"<>)\]]+",
-    r"(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F.]{0,15}(?=[\s\])/,]|$)",
-    r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]+)?\b",
-    r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}(?::[0-9]+)?",
-    r"\b(?:[a-zA-Z0-9-]{1,63}\.){1,8}[a-zA-Z]{2,20}:[0-9]+\b",
-    # Paths of files.
-    r"(?<![\w<.])(?:[A-Za-z]:)?(?:[\\/][\w.@~+%<>*-]+){2,}[\\/]?",
-    # Hexadecimal words with a digit in them, then any number.
-    r"\b(?=[a-fA-F]{0,64}[0-9])(?=[0-9]{0,64}[a-fA-F])[0-9a-fA-F]{6,}\b",
-    r"(?<![A-Za-z])[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?%?",
-)
-_ANY: Final = re.compile("|".join(f"(?:{pattern})" for pattern in _ORDERED))
 _QUOTED: Final = re.compile(r"'[^'\n]{0,200}'|\"[^\"\n]{0,200}\"|`[^`\n]{0,200}`")
 _RUNS: Final = re.compile(r"<\*>(?:[.:/,_@#=-]?<\*>)+")
 _TOKEN: Final = re.compile(
@@ -172,5 +147,4 @@ def _masked_quotes(text: str) -> str:
 
 
 def _finish(text: str, quotes: Callable[[str], str]) -> str:
-    flat = _SPACES.sub(" ", quotes(text[:_READ_CHARS])).strip()
-    return _RUNS.sub(WILDCARD, _ANY.sub(WILDCARD, flat))[:_MAX_CHARS]
+    return _RUNS.sub(WILDCARD, mask_values(quotes(text[:_READ_CHARS])))[:_MAX_CHARS]

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -24,10 +24,9 @@ from error_manager.core.limits import (
     MAX_VALUE_DEPTH,
     MIN_INTEGER,
     TOO_DEEP,
+    cut_middle,
     cut_text,
 )
-
-T = TypeVar("T")
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT: Final = "\ufffd"
@@ -133,14 +132,6 @@ def clean(value: object, depth: int = MAX_DEPTH) -> object:
 def clean_text(text: str) -> str:
     """Return the text with NUL and lone surrogates replaced by U+FFFD."""
     return _UNSTORABLE.sub(_REPLACEMENT, text) if not text.isascii() or "\x00" in text else text
-
-
-def cut_middle(items: list[T] | tuple[T, ...], limit: int) -> list[T] | tuple[T, ...]:
-    """Return at most ``limit`` items: all, or the first and last halves."""
-    if len(items) <= limit:
-        return items
-    head = limit // 2
-    return [*items[:head], *items[len(items) - (limit - head) :]]
 
 
 def bound(value: object, depth: int = MAX_VALUE_DEPTH) -> tuple[object, int]:

@@ -38,6 +38,7 @@ from error_manager.decoding.native_parts import (
 from error_manager.decoding.severity import parse_severity
 from error_manager.decoding.stored import decode_proper
 from error_manager.decoding.strict_reader import StrictReader
+from error_manager.decoding.text_stack import with_text_stack
 from error_manager.decoding.times import parse_time
 
 _TEXT_LIMITS: Final[Mapping[str, int]] = {
@@ -91,13 +92,27 @@ def decode_native(obj: object, *, received_at: datetime, event_id: EventId) -> E
     Raises:
         ValidationError: fields are wrong; names every one with its dotted path.
     """
+    event, value = _checked(obj, received_at, event_id)
+    return with_text_stack(event, value.get("stack_trace"), value.get("message"))
+
+
+def check_native(obj: object, *, received_at: datetime, event_id: EventId) -> None:
+    """Refuse what ``decode_native`` refuses; a stack that was sent as text is not read.
+
+    Raises:
+        ValidationError: fields are wrong; names every one with its dotted path.
+    """
+    _checked(obj, received_at, event_id)
+
+
+def _checked(obj: object, received_at: datetime, event_id: EventId) -> tuple[ErrorEvent, dict[str, object]]:
     if not isinstance(obj, dict):
         raise ValidationError([FieldError(path="", message="expected an object")])
     reader = StrictReader()
     event = _read(reader, obj, received_at, event_id)
     if reader.errors:
         raise ValidationError(reader.errors)
-    return event
+    return event, obj
 
 
 def decode_stored(body: bytes) -> ErrorEvent:

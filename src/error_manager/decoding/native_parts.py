@@ -10,10 +10,10 @@ from error_manager.core.limits import (
     MAX_LABEL_CHARS,
     MAX_NAME_CHARS,
     MAX_NOTES,
+    cut_middle,
 )
 from error_manager.core.types import Breadcrumb, ExceptionInfo, FieldNote, Frame, Request, User
 from error_manager.decoding.exception_tree import repair_tree
-from error_manager.decoding.json_text import cut_middle
 from error_manager.decoding.strict_reader import StrictReader
 from error_manager.decoding.times import parse_time
 

@@ -27,6 +27,7 @@ from error_manager.decoding.sentry_context import read_breadcrumbs, read_request
 from error_manager.decoding.sentry_stack import read_exceptions, read_stack, read_threads
 from error_manager.decoding.sentry_wire import decode_event
 from error_manager.decoding.severity import read_severity
+from error_manager.decoding.text_stack import EXTRA_KEYS, with_text_stack
 from error_manager.decoding.times import parse_time
 
 _LEGACY_EXCEPTION: Final = "sentry.interfaces.Exception"
@@ -110,7 +111,12 @@ def decode_sentry(body: bytes, *, received_at: datetime, event_id: EventId) -> E
     kind = value.get("type")
     if isinstance(kind, str) and kind in _NOT_ERRORS:
         return _NOT_ERRORS[kind]
-    return _error(value, received_at, event_id)
+    event = _error(value, received_at, event_id)
+    if event.frames or any(exception.frames for exception in event.exceptions):
+        return event
+    return with_text_stack(
+        event, event.message, *(event.extra[key] for key in EXTRA_KEYS if key in event.extra)
+    )
 
 
 def _error(value: dict[str, object], received_at: datetime, event_id: EventId) -> ErrorEvent:

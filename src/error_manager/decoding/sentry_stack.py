@@ -15,10 +15,10 @@ from error_manager.core.limits import (
     MAX_LABEL_CHARS,
     MAX_NAME_CHARS,
     MAX_TEXT_CHARS,
+    cut_middle,
 )
 from error_manager.core.types import ExceptionInfo, Frame
 from error_manager.decoding.exception_tree import repair_tree
-from error_manager.decoding.json_text import cut_middle
 from error_manager.decoding.reader import FieldReader, kind_name
 from error_manager.decoding.sentry_wire import (
     WireException,

@@ -37,7 +37,7 @@ from error_manager.decoding.envelope import (
     split_envelope,
 )
 from error_manager.decoding.inflate import decode_store_body
-from error_manager.decoding.native import decode_native
+from error_manager.decoding.native import check_native
 from error_manager.flows.counting import NOT_AN_ERROR
 from error_manager.flows.receiving import MemoryShare, ReadPiece, read_body
 from error_manager.flows.services import AcceptServices
@@ -327,7 +327,7 @@ def _check_item(svc: AcceptServices, index: int, item: BatchItem, received_at: d
     given = item.value.get("event_id") if isinstance(item.value, dict) else None
     event_id = parse_event_id(given) or new_event_id(svc.randomness(EVENT_ID_BYTES))
     try:
-        decode_native(item.value, received_at=received_at, event_id=event_id)
+        check_native(item.value, received_at=received_at, event_id=event_id)
     except ValidationError as error:
         return ItemResult(index=index, errors=error.errors)
     return ItemResult(index=index, event_id=event_id)

@@ -406,12 +406,13 @@ def sentence(made: Plan) -> str:
     """Return what would change in one sentence."""
     if not made.changed:
         return f"Nothing would change for the last {made.errors:,} errors."
+    anew = f"Of the last {made.errors:,} errors this would group {made.changed:,} anew"
+    if not made.moved:
+        return f"{anew}, each of them in the pattern it is in now: no pattern would change."
     sources = sum(len(merge.parts) for merge in made.merges)
     return (
-        f"Of the last {made.errors:,} errors this would group {made.changed:,} anew: "
-        f"merge {sources} pattern{'' if sources == 1 else 's'} into {len(made.merges)}, "
-        f"split {len(made.splits)}, and move {made.moved:,} error{'' if made.moved == 1 else 's'} "
-        "to another pattern."
+        f"{anew}: merge {sources:,} patterns into {len(made.merges):,}, split {len(made.splits):,}, "
+        f"and move {made.moved:,} error{'' if made.moved == 1 else 's'} to another pattern."
     )
 
 

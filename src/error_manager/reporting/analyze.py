@@ -1,91 +1,119 @@
-"""Writes the result of an offline analysis as JSON, CSV and one HTML page (seed box: Report Generator)."""
+"""Writes the result of an offline analysis as JSON and CSV (seed box: Report Generator)."""
 
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
-from error_manager.analysis.found import FoundPattern
+from error_manager.analysis.found import FoundPattern, FoundPatterns
 
-_COLUMNS: Final = ("id", "count", "share", "severity", "first", "last", "where", "text", "sample")
+_COLUMNS: Final = (
+    "id", "count", "share", "severity", "marks", "first", "last", "where", "text", "sample"
+)  # fmt: skip
 _RISKY_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet would run a cell that starts with one of these (OWASP, CSV injection)."""
-_STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;"
-    "padding:0 1rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;"
-    "padding:.4rem .6rem;border-bottom:1px solid #8884}td.n,th.n{text-align:right;white-space:nowrap;"
-    "font-variant-numeric:tabular-nums}code,pre{font:13px/1.4 ui-monospace,monospace;white-space:pre-wrap;"
-    "overflow-wrap:anywhere}mark{background:#f592;color:inherit;border-radius:3px;padding:0 .15em}"
-    ".bar{height:4px;background:#4477dd;border-radius:2px}summary{cursor:pointer;color:#888}"
-)
 
 
-def rows(patterns: Sequence[FoundPattern], total: int) -> list[dict[str, object]]:
-    """Return one object per pattern; ``share`` is its part of all errors read (0..1)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What was found in an input.
+
+    ``total`` counts ``unit`` (records of a log, errors); ``series`` are counts per slice of the time range,
+    from minute ``start`` to minute ``end`` since 1970 (None: no times). ``overflowed`` were not kept apart.
+    """
+
+    source: str
+    unit: str
+    total: int
+    lines: int
+    patterns: tuple[FoundPattern, ...]
+    series: tuple[int, ...]
+    start: int | None
+    end: int | None
+    overflowed: int
+
+    @classmethod
+    def of(cls, found: FoundPatterns, *, source: str, unit: str, lines: int = 0) -> Self:
+        """Return what was found, the most frequent pattern first."""
+        return cls(
+            source=source,
+            unit=unit,
+            total=found.total,
+            lines=lines,
+            patterns=tuple(found.ranked()),
+            series=tuple(found.series()),
+            start=found.range.first,
+            end=found.range.last,
+            overflowed=found.overflowed,
+        )
+
+    def masked(self, mask: Callable[[str], str], *, limit: int | None = None) -> Self:
+        """Return it with texts and samples masked, of the first ``limit`` patterns (None: of all)."""
+        patterns = [
+            replace(pattern, text=mask(pattern.text), samples=[mask(sample) for sample in pattern.samples])
+            for pattern in self.patterns[:limit]
+        ]
+        return replace(self, patterns=(*patterns, *self.patterns[len(patterns) :]))
+
+    def share(self, pattern: FoundPattern) -> float:
+        """Return the part of everything read that is of a pattern (0..1)."""
+        return pattern.count / self.total if self.total else 0.0
+
+
+def rows(analysis: Analysis) -> list[dict[str, object]]:
+    """Return one object per pattern; ``share`` is its part of everything read (0..1)."""
     return [
         {
             "id": pattern.id,
             "count": pattern.count,
-            "share": round(pattern.count / total, 6) if total else 0.0,
+            "share": round(analysis.share(pattern), 6),
             "severity": pattern.severity.value if pattern.severity else "",
+            "marks": list(pattern.marks),
             "first": pattern.first,
             "last": pattern.last,
             "where": pattern.where,
             "text": pattern.text,
             "why": list(pattern.why),
+            "series": list(pattern.series),
             "sample": pattern.sample,
+            "samples": pattern.samples,
         }
-        for pattern in patterns
+        for pattern in analysis.patterns
     ]
 
 
-def to_json(patterns: Sequence[FoundPattern], total: int, *, source: str) -> str:
-    """Return the analysis as JSON: ``source``, ``total``, ``patterns``."""
+def to_json(analysis: Analysis) -> str:
+    """Return the analysis as JSON: ``source``, ``total``, ``series``, ``patterns``."""
     return json.dumps(
-        {"source": source, "total": total, "patterns": rows(patterns, total)}, ensure_ascii=False, indent=1
+        {
+            "source": analysis.source,
+            "unit": analysis.unit,
+            "total": analysis.total,
+            "lines": analysis.lines,
+            "overflowed": analysis.overflowed,
+            "series": analysis.series,
+            "patterns": rows(analysis),
+        },
+        ensure_ascii=False,
+        indent=1,
     )
 
 
-def to_csv(patterns: Sequence[FoundPattern], total: int) -> str:
+def to_csv(analysis: Analysis) -> str:
     """Return the patterns as CSV with a header; cells that a spreadsheet would run are quoted with ``'``."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for row in rows(patterns, total):
+    for row in rows(analysis):
         writer.writerow([_safe_cell(row[column]) for column in _COLUMNS])
     return out.getvalue()
 
 
 def _safe_cell(value: object) -> object:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " ".join(map(str, value))
     return f"'{value}" if isinstance(value, str) and value.startswith(_RISKY_STARTS) else value
-
-
-def to_html(patterns: Sequence[FoundPattern], total: int, *, source: str) -> str:
-    """Return one page that needs nothing else: no script, no request."""
-    body = "\n".join(_row(row, patterns[0].count) for row in rows(patterns, total))
-    title = html.escape(f"Patterns in {source}")
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
-        f"<h1>{title}</h1><p>{total:,} errors, {len(patterns):,} patterns.</p>"
-        '<table><thead><tr><th class="n">Count</th><th class="n">Share</th><th>Severity</th><th>Pattern</th>'
-        f"<th>First</th><th>Last</th></tr></thead><tbody>\n{body}\n</tbody></table></body></html>\n"
-    )
-
-
-def _row(row: dict[str, object], largest: int) -> str:
-    cells = {name: html.escape(str(row[name])) for name in ("severity", "first", "last", "where", "sample")}
-    text = html.escape(str(row["text"])).replace("&lt;*&gt;", "<mark>&lt;*&gt;</mark>")
-    width = 100.0 * int(str(row["count"])) / largest
-    where = f"<div><small>{cells['where']}</small></div>" if cells["where"] else ""
-    return (
-        f'<tr><td class="n">{row["count"]:,}<div class="bar" style="width:{width:.1f}%"></div></td>'
-        f'<td class="n">{float(str(row["share"])):.1%}</td><td>{cells["severity"]}</td>'
-        f"<td><code>{text}</code>{where}"
-        f"<details><summary>Sample</summary><pre>{cells['sample']}</pre></details></td>"
-        f"<td>{cells['first']}</td><td>{cells['last']}</td></tr>"
-    )

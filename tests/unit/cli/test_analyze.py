@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from error_manager.cli.main import main
+from error_manager.cli.progress import bar
 
 LOG = """\
 2026-11-23 10:00:00,123 ERROR [main] shop.pay: charge 12 failed for user bob@example.com
@@ -39,12 +41,15 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_log_lines(tmp_path, capsys):
-    """Lines become templates with counts; the frames of a trace belong to the line above them."""
+    """Lines become templates with counts; a trace and the line above it are one error."""
     (tmp_path / "a.log").write_text(LOG, encoding="utf-8")
     code = main(["analyze", str(tmp_path / "a.log"), "--assignments", str(tmp_path / "out.csv")])
     out = capsys.readouterr().out
-    assert (code, "3 errors, 2 patterns" in out, "charge <*> failed for user <*>" in out) == (0, True, True)
-    assert [row["EventId"] for row in rows(tmp_path / "out.csv")] == ["E1", "E1", "E1", "E1", "E1", "E2"]
+    assert (code, "3 records, 3 patterns" in out, "charge <*> failed for user <*>" in out) == (0, True, True)
+    found = rows(tmp_path / "out.csv")
+    trace = found[0]["EventId"]
+    assert trace.startswith("T")
+    assert [row["EventId"] for row in found] == [trace] * 4 + ["E1", "E2"]
 
 
 def test_packed_folders_and_reports(tmp_path, capsys):
@@ -55,10 +60,11 @@ def test_packed_folders_and_reports(tmp_path, capsys):
     assert main(["analyze", str(logs), "--report", str(tmp_path / "report")]) == 0
     found = json.loads((tmp_path / "report" / "patterns.json").read_text(encoding="utf-8"))
     assert [(row["count"], row["severity"], row["where"]) for row in found["patterns"]] == [
-        (2, "error", "shop.pay"),
+        (1, "error", "charge in pay.py:3"),
+        (1, "error", "shop.pay"),
         (1, "warning", "shop.mail"),
     ]
-    assert [row["count"] for row in rows(tmp_path / "report" / "patterns.csv")] == ["2", "1"]
+    assert [row["count"] for row in rows(tmp_path / "report" / "patterns.csv")] == ["1", "1", "1"]
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "bob@example.com" not in page
     assert "[email]" in page
@@ -106,4 +112,85 @@ def test_log_lines_need_the_standard_library_alone(tmp_path):
         text=True,
         check=False,
     )
-    assert (done.returncode, "3 errors, 2 patterns" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "3 records, 3 patterns" in done.stdout) == (0, True), done.stderr
+
+
+def run(*words):
+    """Start the program in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "error_manager", "analyze", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_large_inputs_are_scanned_in_other_processes(tmp_path, monkeypatch, capsys):
+    """With two processes the table and the assignments are those of one."""
+    lines = [f"2026-11-23 10:00:00 ERROR order {n} of {chr(97 + n % 26) * 5} failed\n" for n in range(9_000)]
+    path = tmp_path / "a.log"
+    path.write_text("".join(lines), encoding="utf-8")
+    monkeypatch.setattr("error_manager.storage.log_files.BLOCK_BYTES", 100_000)
+    told = []
+    for limit in (10**9, 0):
+        monkeypatch.setattr("error_manager.cli.analyze._APART_BYTES", limit)
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+        assert main(["analyze", str(path), "--assignments", str(tmp_path / f"{limit}.csv")]) == 0
+        told.append((capsys.readouterr().out, (tmp_path / f"{limit}.csv").read_text(encoding="utf-8")))
+    assert told[0] == told[1]
+    assert "9,000 records" in told[0][0]
+
+
+def test_following_ends_with_the_table(tmp_path):
+    """New patterns are printed as lines while the file grows and is rotated; Ctrl-C prints the table."""
+    path = tmp_path / "a.log"
+    path.write_text("2026-11-23 10:00:00 ERROR order 1 failed\n", encoding="utf-8")
+    with run("--follow", str(path)) as process:
+        assert process.stdout.readline() == "new 2026-11-23 10:00:00 error order <*> failed\n"
+        path.rename(tmp_path / "a.log.1")
+        path.write_text("2026-11-23 10:00:01 WARN queue is full\n", encoding="utf-8")
+        assert process.stdout.readline() == "new 2026-11-23 10:00:01 warning queue is full\n"
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (0, "")
+    assert "2 records, 2 patterns" in out
+
+
+def test_what_cannot_be_followed_is_refused(tmp_path, capsys):
+    """Standard input, packed files and assignments do not go with --follow."""
+    assert main(["analyze", "--follow", "-", "a.gz"]) == 2
+    told = capsys.readouterr().err
+    assert ("-: cannot be followed" in told, "a.gz: cannot be followed" in told) == (True, True)
+    assert main(["analyze", "--follow", str(tmp_path), "--assignments", str(tmp_path / "a.csv")]) == 2
+    assert "no --assignments" in capsys.readouterr().err
+
+
+def test_missing_extra_for_zstd_is_named(tmp_path):
+    """Without site-packages a .zst file is refused with the extra that reads it."""
+    (tmp_path / "a.log.zst").write_bytes(b"")
+    source = Path(main.__code__.co_filename).parents[2]
+    load = f"import sys; sys.path[:0] = [{str(source)!r}]; import error_manager.cli.main as m"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-S",
+            "-I",
+            "-c",
+            f"{load}; sys.exit(m.main())",
+            "analyze",
+            str(tmp_path / "a.log.zst"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "error-manager[server]" in done.stderr
+
+
+def test_progress_bar():
+    """The bar says share, amount, speed and time left; without a total what was read."""
+    assert bar(50_000_000, 100_000_000, 1_000_000, 10.0) == (
+        "[###############...............]  50%  50 MB  100,000 lines/s  0:10 left"
+    )
+    assert bar(0, 0, 10, 1.0) == "10 lines  0 MB  10 lines/s"

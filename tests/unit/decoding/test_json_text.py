@@ -18,8 +18,9 @@ from error_manager.core.limits import (
     MAX_TEXT_CHARS,
     MAX_VALUE_DEPTH,
     TOO_DEEP,
+    cut_middle,
 )
-from error_manager.decoding.json_text import bound, clean, cut_depth, cut_middle, decode_json
+from error_manager.decoding.json_text import bound, clean, cut_depth, decode_json
 
 
 def depth(value: object) -> int:

@@ -424,7 +424,13 @@ def pattern_view(say=same, **changes):
         "groups": (group(say, group="cd" * 16, by="fingerprint", count=3001, is_first=True), group(say)),
         "nearest": alike(say),
         "changes": (
-            PatternChangeRow(id=4, at=NOW - timedelta(hours=1), action="undone", undone="split"),
+            PatternChangeRow(id=5, at=NOW - timedelta(hours=1), action="undone", undone="split"),
+            PatternChangeRow(
+                id=4,
+                at=NOW - timedelta(hours=1),
+                action="split",
+                others=(PatternName(id=PatternId(7), title=say("KeyError")),),
+            ),
             PatternChangeRow(
                 id=3,
                 at=NOW - timedelta(hours=1),

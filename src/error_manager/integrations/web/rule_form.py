@@ -8,7 +8,7 @@ from typing import Final
 
 from error_manager.core.rule_form import MAX_MATCHERS
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, SetParts
-from error_manager.core.text_mask import WILDCARD
+from error_manager.core.value_mask import WILDCARD
 from error_manager.storage.rules import StoredRule
 
 _ROWS: Final = 3

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from error_manager.core.text_mask import WILDCARD
 from error_manager.core.types import Severity
+from error_manager.core.value_mask import WILDCARD
 
 THIN_SPACE: Final = "\u202f"
 """Narrow no-break space between thousands; figures stay on one line."""

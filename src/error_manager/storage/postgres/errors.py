@@ -174,7 +174,8 @@ class PostgresErrorStore:
 
     async def _store(self, batch: StoreBatch) -> CommitResult:
         await self._move_cursor(batch)
-        await self._run("hold_map", projects=sorted({error.project_id for error in batch.errors}))
+        if batch.errors:
+            await self._run("hold_map", projects=sorted({error.project_id for error in batch.errors}))
         fresh, duplicates = await self._claim(batch.errors)
         patterns, new_patterns = await self._patterns(fresh)
         await self._copy(fresh)

@@ -1,0 +1,1 @@
+"""Stacks that came as text: one parser for each family of languages, ``reader`` chooses; pure."""
