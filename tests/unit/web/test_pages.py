@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from error_manager.core.rules import FIELDS, GroupingRule, Matcher, SetParts
+from error_manager.core.rules import FIELDS, GroupingRule, IgnoreFrames, MaskMessage, Matcher, SetParts
 from error_manager.core.types import OutcomeKind
 from error_manager.flows.rules import Comparison, ShownChange, ShownPart
 from error_manager.integrations.web.frame import PageFrame, rail
@@ -150,7 +150,15 @@ def draw_rules(made_up, say):
         "rules.html",
         frame=frame(made_up, say),
         project=made_up["connect_view"](say, has_arrived=False).project,
-        book=RuleBook(version=1, rules=(stored, replace(stored, is_active=True))),
+        book=RuleBook(
+            version=1,
+            rules=(
+                stored,
+                replace(stored, is_active=True),
+                replace(stored, rule=GroupingRule(id=8, action=MaskMessage(pattern=say("a+"), name="a"))),
+                replace(stored, rule=GroupingRule(id=9, action=IgnoreFrames(glob=say("*/x")))),
+            ),
+        ),
         form=replace(form_of(stored), problems=(say("matchers.0: wrong"),)),
         fields=FIELDS,
         action_url="/projects/1/rules",
