@@ -38,6 +38,8 @@ LOOK_CHARS: Final = 4_096
 _MEMORY: Final = 20_000
 """Answers that all matchers of a set remember together: names of frames come again and again."""
 _MEMORY_CHARS: Final = 200
+_FRAMES: Final = 2_048
+"""Frames that each rule about foreign ones remembers."""
 
 
 class Found(Protocol):
@@ -183,12 +185,13 @@ class RuleSet:
 
 
 class _CompiledRule:
-    __slots__ = ("_mask", "_matchers", "_name", "_paths", "action", "id")
+    __slots__ = ("_foreign", "_mask", "_matchers", "_name", "_paths", "action", "id")
 
     def __init__(self, rule: GroupingRule, compile_pattern: CompileLinear, memory: int) -> None:
         self.id = rule.id
         self.action = rule.action
         self._matchers = tuple(_CompiledMatcher(item, compile_pattern, memory) for item in rule.matchers)
+        self._foreign: dict[tuple[str, ...], bool] = {}
         action = rule.action
         self._mask = compile_pattern(action.pattern) if isinstance(action, MaskMessage) else None
         self._name = f"<{action.name}>" if isinstance(action, MaskMessage) else ""
@@ -216,8 +219,21 @@ class _CompiledRule:
         if self._mask is not None:
             return _masked(event, self._mask, self._name)
         if self._paths is not None:
-            return _without_foreign(event, self._paths)
+            return _without_foreign(event, self._is_foreign)
         return event
+
+    def _is_foreign(self, frame: Frame) -> bool:
+        if not frame.in_app or self._paths is None:
+            return False
+        key = (frame.module, frame.function, frame.filename, frame.abs_path)
+        known = self._foreign.get(key)
+        if known is None:
+            texts = (*_paths_of(frame), *_place_of(frame))
+            known = any(self._paths.search(_encodable(text)) is not None for text in texts)
+            if len(self._foreign) >= _FRAMES:
+                self._foreign.clear()
+            self._foreign[key] = known
+        return known
 
 
 class _CompiledMatcher:
@@ -363,19 +379,21 @@ def _masked_value(exception: ExceptionInfo, pattern: LinearPattern, name: str) -
 
 def _substituted(text: str, pattern: LinearPattern, name: str) -> str | None:
     looked_at = _encodable(mask_sensitive(text)[:LOOK_CHARS])
+    if pattern.search(looked_at) is None:  # a fifth of the time of a substitution that finds nothing
+        return None
     masked = pattern.sub(lambda _: name, looked_at)
     return None if masked == looked_at else masked
 
 
-def _without_foreign(event: ErrorEvent, paths: LinearPattern) -> ErrorEvent | None:
+def _without_foreign(event: ErrorEvent, is_foreign: Callable[[Frame], bool]) -> ErrorEvent | None:
     """Return the error with matching frames not of the application, or None when there are none."""
     changes: dict[str, object] = {}
-    frames = _judged(event.frames, paths)
+    frames = _judged(event.frames, is_foreign)
     if frames is not event.frames:
         changes["frames"] = frames
     exceptions = []
     for exception in event.exceptions:
-        frames = _judged(exception.frames, paths)
+        frames = _judged(exception.frames, is_foreign)
         is_same = frames is exception.frames
         exceptions.append(exception if is_same else evolve(exception, {"frames": frames}))
     if any(new is not old for new, old in zip(exceptions, event.exceptions, strict=True)):
@@ -383,17 +401,10 @@ def _without_foreign(event: ErrorEvent, paths: LinearPattern) -> ErrorEvent | No
     return evolve(event, changes) if changes else None
 
 
-def _judged(frames: tuple[Frame, ...], paths: LinearPattern) -> tuple[Frame, ...]:
-    judged = tuple(
-        evolve(frame, {"in_app": False}) if frame.in_app and _is_foreign(frame, paths) else frame
-        for frame in frames
-    )
-    return frames if all(new is old for new, old in zip(judged, frames, strict=True)) else judged
-
-
-def _is_foreign(frame: Frame, paths: LinearPattern) -> bool:
-    texts = (*_paths_of(frame), *_place_of(frame))
-    return any(paths.search(_encodable(text)) is not None for text in texts)
+def _judged(frames: tuple[Frame, ...], is_foreign: Callable[[Frame], bool]) -> tuple[Frame, ...]:
+    if not any(map(is_foreign, frames)):
+        return frames
+    return tuple(evolve(frame, {"in_app": False}) if is_foreign(frame) else frame for frame in frames)
 
 
 def _encodable(text: str) -> str:
