@@ -83,7 +83,11 @@ def fingerprint(event: ErrorEvent, rules: RuleSet | None = None, *, version: int
 
 def ruled_fingerprint(event: ErrorEvent, ruled: Ruled | None, *, version: int = VERSION) -> Fingerprint:
     """Return the same for an error whose rules were looked up; None = it meets none."""
-    parts = _parts(event, VERSIONS[version]) if ruled is None else _ruled_parts(ruled, version)
+    if ruled is not None:
+        parts = _ruled_parts(ruled, version)
+    else:
+        default = VERSIONS[version]
+        parts = _parts(event, default) if event.fingerprint else default(event)
     text = "\x1f".join((str(version), *parts))
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return Fingerprint(
@@ -152,7 +156,8 @@ def _place_of(event: ErrorEvent, name: str) -> str:
         return ""
     own = collapse(frame for frame in frames if frame.in_app)
     raised = told[-1].type if told else ""
-    frame = _place_frame(own, raised, is_leaf_own=frames[-1].in_app) if own else frames[-1]
+    named = _named(own)
+    frame = named[anchor(named, raised, is_leaf_own=frames[-1].in_app)] if named else frames[-1]
     if name == "function":
         return plain_function(frame.function, frame.module)
     return plain_module(frame.module, frame.filename or frame.abs_path)
@@ -160,6 +165,8 @@ def _place_of(event: ErrorEvent, name: str) -> str:
 
 def _frames_of(told: tuple[ExceptionInfo, ...], event: ErrorEvent) -> tuple[Frame, ...]:
     """Return the stack of the raised exception, else the nearest one there is."""
+    if told and told[-1].frames:  # nearly always: a generator less
+        return told[-1].frames
     return next((exception.frames for exception in reversed(told) if exception.frames), ()) or event.frames
 
 
@@ -229,17 +236,12 @@ def _place_parts(frames: tuple[Frame, ...], raised: str) -> list[str]:
         return [f"frame: {place_name(frame)}" for frame in collapse(frames)[-_LIBRARY_FRAMES:]]
     if is_minified(own[-1]):
         return [f"bundle: {place_name(own[-1]).rpartition('.')[0]}"]
-    place = _place_frame(own, raised, is_leaf_own=frames[-1].in_app)
+    named = _named(own)
+    place = named[anchor(named, raised, is_leaf_own=frames[-1].in_app)]
     parts = [f"frame: {place_name(place)}"]
     if is_nameless(place) and (line := mask_line(place.context_line)):
         parts.append(f"line: {line}")
     return parts
-
-
-def _place_frame(own: list[Frame], raised: str, *, is_leaf_own: bool) -> Frame:
-    """Return the frame of the application that names the place."""
-    named = _named(own)
-    return named[anchor(named, raised, is_leaf_own=is_leaf_own)]
 
 
 def _named(own: list[Frame]) -> list[Frame]:
