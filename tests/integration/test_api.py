@@ -25,12 +25,14 @@ from error_manager.flows.live import LiveHub
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.app import create_app
 from error_manager.monitoring.dashboard import HostFacts
+from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.security.encryption import MasterKey, Sealer
 from error_manager.storage.base import Cursor, ReceivedCount
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.listener import PostgresListener
 from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.rules import PostgresRules
 
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -72,6 +74,8 @@ async def shop(cluster, postgres):
         )
         services = QueryServices(
             queries=PostgresQueries(connections),
+            rules=PostgresRules(connections),
+            compile_pattern=compile_linear,
             access=PostgresAccess(connections),
             sealer=Sealer(MasterKey(id=1, secret=b"k" * 32)),
             inbox=FakeInbox(),
@@ -518,6 +522,8 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
             "login_command",
         )},
         queries=PostgresQueries(dead),
+        rules=PostgresRules(dead),
+        compile_pattern=compile_linear,
         access=PostgresAccess(dead),
     )  # fmt: skip
     async with _client(create_app(away), authorization=f"Bearer {shop[1].admin_token}") as client:
@@ -527,3 +533,87 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
         page = await client.get("/login", headers={"accept": "text/html"})
         assert page.status_code == 200
     await dead.close()
+
+
+async def test_rules_are_written_tried_switched_and_undone(admin) -> None:
+    """The whole life of a rule over REST; what is refused says why."""
+    path = "/api/v1/projects/1/rules"
+    wrong = await admin.post(path, json={"matchers": [{"field": "typ", "glob": "*"}], "action": {}})
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (422, "action")
+    form = {"matchers": [{"field": "type", "glob": "*"}], "action": {"fingerprint": ["all"]}, "note": "n"}
+    made = (await admin.post(path, json=form)).json()
+    assert {name: made[name] for name in form} == form
+    one = f"{path}/{made['id']}"
+    changed = await admin.put(one, json={**form, "note": "m"})
+    assert ((await admin.get(one)).json(), changed.json()["note"]) == (changed.json(), "m")
+    said = (await admin.post(f"{path}/preview", json={"switch": made["id"], "errors": 500})).json()
+    assert (said["status"], said["result"]["errors"] > 0) == ("done", True)
+    drafted = await admin.post(
+        f"{path}/preview", json={"rules": [{k: form[k] for k in ("matchers", "action")}]}
+    )
+    assert drafted.json()["result"] == said["result"]
+    started = await admin.post(f"{path}/preview", json={"switch": made["id"], "errors": 100_000})
+    assert (started.status_code, started.json()["status"]) == (202, "running")
+    for _ in range(100):
+        shown = (await admin.get(f"{path}/previews/{started.json()['id']}")).json()
+        if shown["status"] != "running":
+            break
+        await asyncio.sleep(0.05)
+    assert (shown["status"], shown["result"]) == ("done", said["result"])
+    on = (await admin.post(f"{one}/on", json={})).json()
+    assert (on["rule"]["is_active"], on["moved_groups"]) == (True, said["result"]["follow"])
+    assert (await admin.delete(one)).json()["code"] == "conflict"
+    off = (await admin.post(f"{one}/off")).json()
+    assert (off["rule"]["is_active"], off["moved_groups"]) == (False, on["moved_groups"])
+    other = (await admin.post(path, json=form)).json()
+    ordered = (await admin.post(f"{path}/order", json={"ids": [other["id"], made["id"]]})).json()
+    assert [item["id"] for item in ordered["items"]] == [other["id"], made["id"]]
+    for each in (made, other):
+        assert (await admin.delete(f"{path}/{each['id']}")).status_code == 204
+    assert (await admin.get(path)).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code"),
+    [
+        ("GET", "99/rules", None, "not_found"),
+        ("GET", "1/rules/99", None, "not_found"),
+        ("GET", "1/rules/previews/99", None, "not_found"),
+        ("POST", "1/rules/preview", {}, "invalid_fields"),
+        ("POST", "1/rules/preview", {"switch": 1, "errors": 0}, "invalid_fields"),
+        ("POST", "1/rules/99/on", {}, "not_found"),
+        ("POST", "1/rules/order", {"ids": [5]}, "invalid_fields"),
+        ("POST", "1/rules/0/off", {}, "not_found"),
+    ],
+)
+async def test_what_rules_refuse(admin, method, path, body, code) -> None:
+    """Each refusal has its code."""
+    answer = await admin.request(method, f"/api/v1/projects/{path}", json=body)
+    assert answer.json()["code"] == code
+
+
+async def test_the_pages_of_rules_work_with_forms_alone(admin) -> None:
+    """Draft from a pattern, stored, tried, switched on and off, moved, removed: each by a form."""
+    pattern = (await admin.get("/api/v1/patterns", params={"project": 1, "limit": 1})).json()["items"][0]
+    html = {"accept": "text/html"}
+    path = "/projects/1/rules"
+    page = await admin.get(path, params={"pattern": pattern["id"]}, headers=html)
+    assert (page.status_code, 'name="field_0"' in page.text) == (200, True)
+    refused = await admin.post(path, data={"field_0": "type", "pattern_0": "(", "kind_0": "regex"})
+    assert "no RE2 expression" in refused.text
+    form = {"field_0": "type", "pattern_0": "*", "kind_0": "glob", "action": "fingerprint", "parts": "all"}
+    rule = (await admin.post(path, data=form)).headers["location"].partition("?")[0]
+    assert "What it would change" in (await admin.get(rule, headers=html)).text
+    for do, state in (("on", "Switch off"), ("off", "Switch on")):
+        moved = await admin.post(rule, data={"do": do, "moves_known": "yes"})
+        assert moved.status_code == 303
+        assert state in (await admin.get(rule, headers=html)).text
+    tried = await admin.post(rule, data={"do": "preview"})
+    assert "preview=" in tried.headers["location"]
+    changed = await admin.post(rule, data={**form, "do": "change", "note": "other"})
+    assert changed.headers["location"] == f"{rule}?done=changed"
+    bad = await admin.post(rule, data={**form, "do": "change", "parts": ""})
+    assert "expected 1 to" in bad.text
+    assert (await admin.post(rule, data={"do": "up"})).status_code == 303
+    assert (await admin.post(rule, data={"do": "nothing"})).status_code == 422
+    assert (await admin.post(rule, data={"do": "delete"})).headers["location"] == f"{path}?done=deleted"

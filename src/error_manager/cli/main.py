@@ -84,6 +84,11 @@ COMMANDS: Final = (
         module="error_manager.cli.deadletters",
     ),
     Command(
+        name="regroup",
+        summary="say what other grouping would change, and do it",
+        module="error_manager.cli.regroup",
+    ),
+    Command(
         name="projects",
         summary="list and create projects and their keys",
         module="error_manager.cli.projects",

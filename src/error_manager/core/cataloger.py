@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from error_manager.core.fingerprint import fingerprint
+from error_manager.core.fingerprint import FORMER, fingerprint
+from error_manager.core.rules import RuleSet
 from error_manager.core.text_mask import mask_message
 from error_manager.core.types import CatalogEntry, ErrorEvent, ExceptionInfo, Frame
 
@@ -38,12 +39,20 @@ _ERRNO_NAMES: Final = {
 """Numbers of Linux (errno(3)); those of other systems that differ stay numbers in the message."""
 
 
-def catalog(event: ErrorEvent, *, template_id: int | None = None) -> CatalogEntry:
+def catalog(
+    event: ErrorEvent,
+    rules: RuleSet | None = None,
+    *,
+    template_id: int | None = None,
+    former: int | None = FORMER,
+) -> CatalogEntry:
     """Return where a (masked) error belongs.
 
     Args:
         event: the error.
+        rules: of its project; None = it has none.
         template_id: the mined template of a bare message, None when it has none.
+        former: the version of the fingerprint whose groups the error is also looked up by; None = none.
     """
     crash = crashing_frame(event)
     return CatalogEntry(
@@ -53,7 +62,8 @@ def catalog(event: ErrorEvent, *, template_id: int | None = None) -> CatalogEntr
         title=_title(event),
         culprit=_culprit(event, crash),
         template=_template(event),
-        fingerprint=fingerprint(event, template_id=template_id),
+        fingerprint=fingerprint(event, rules, template_id=template_id),
+        former=None if former is None else fingerprint(event, rules, version=former),
     )
 
 

@@ -10,11 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from error_manager.core.place import collapse, is_minified, is_nameless, is_nested, place_name
+from error_manager.core.place import (
+    collapse,
+    is_minified,
+    is_nameless,
+    is_nested,
+    place_name,
+    plain_function,
+    plain_module,
+)
 from error_manager.core.plumbing import anchor
+from error_manager.core.rule_form import PLACEHOLDER
+from error_manager.core.rules import TAG_PREFIX, Ruled, RuleSet, tag_texts
 from error_manager.core.text_mask import are_clean, mask_line, mask_message, mask_sensitive
 from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame, evolve
 
@@ -65,25 +75,34 @@ _LEADING_NAME: Final = re.compile(
 )
 
 
-def fingerprint(event: ErrorEvent, *, template_id: int | None = None) -> Fingerprint:
+def fingerprint(
+    event: ErrorEvent,
+    rules: RuleSet | None = None,
+    *,
+    template_id: int | None = None,
+    version: int = VERSION,
+) -> Fingerprint:
     """Return version, readable parts and hash of the group an error belongs to.
 
     Args:
-        event: the error.
-        template_id: the mined template that a bare message has (see ``is_bare``), None for its masked text.
+        event: the error, masked or not.
+        rules: the rules of its project; None = it has none.
+        template_id: the mined template that a bare message has (see ``is_bare``), None for its masked text;
+            a rule that the error meets comes first.
+        version: one of ``VERSIONS``.
     """
-    parts = tuple(_client_parts(event) if event.fingerprint else _default_parts(event))
-    if template_id is not None and is_bare(event):
-        return template_fingerprint(template_id, parts)
-    return _hashed(parts)
+    ruled = rules.look(event) if rules is not None else None
+    if template_id is not None and ruled is None and is_bare(event):
+        return template_fingerprint(template_id, tuple(VERSIONS[version](event)), version=version)
+    return ruled_fingerprint(event, ruled, version=version)
 
 
-def template_fingerprint(template_id: int, parts: tuple[str, ...]) -> Fingerprint:
+def template_fingerprint(template_id: int, parts: tuple[str, ...], *, version: int = VERSION) -> Fingerprint:
     """Return the fingerprint of a mined template, given the parts that a bare message of it has by its text.
 
     No masked text is the id of a template: masks take its digits.
     """
-    return _hashed((f"{TEMPLATE_PART}{template_id}", *parts[1:]))
+    return _hashed((f"{TEMPLATE_PART}{template_id}", *parts[1:]), version)
 
 
 def template_parts(text: str, parts: Sequence[str]) -> tuple[str, ...]:
@@ -96,20 +115,93 @@ def is_bare(event: ErrorEvent) -> bool:
     return not (event.fingerprint or event.exceptions or event.frames or event.template or not event.message)
 
 
-def _hashed(parts: tuple[str, ...]) -> Fingerprint:
-    text = "\x1f".join((str(VERSION), *parts))
+def ruled_fingerprint(event: ErrorEvent, ruled: Ruled | None, *, version: int = VERSION) -> Fingerprint:
+    """Return the same for an error whose rules were looked up; None = it meets none."""
+    if ruled is not None:
+        return _hashed(_ruled_parts(ruled, version), version, rules=ruled.rules)
+    default = VERSIONS[version]
+    return _hashed(_parts(event, default) if event.fingerprint else default(event), version)
+
+
+def _hashed(parts: Sequence[str], version: int, *, rules: tuple[int, ...] = ()) -> Fingerprint:
+    text = "\x1f".join((str(version), *parts))
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return Fingerprint(version=VERSION, parts=parts, hash=digest)
+    return Fingerprint(version=version, parts=tuple(parts), hash=digest, rules=rules)
 
 
-def _client_parts(event: ErrorEvent) -> list[str]:
+def _ruled_parts(ruled: Ruled, version: int) -> list[str]:
+    """Return the parts of an error that meets rules: those of its fingerprint rule, else the default ones."""
+    if ruled.parts is None:
+        return _parts(ruled.event, VERSIONS[version])
+    parts: list[str] = []
+    for part in ruled.parts:
+        if _DEFAULT.match(part.strip()):
+            parts += _parts(ruled.event, VERSIONS[version])
+        else:
+            filled = PLACEHOLDER.sub(lambda found: _filled(found[1], ruled, version), part)
+            parts.append(f"rule: {filled}")
+    return parts
+
+
+def _parts(event: ErrorEvent, default: Callable[[ErrorEvent], list[str]]) -> list[str]:
+    """Return the parts without a fingerprint rule: the client's, else the default ones."""
+    if not event.fingerprint:
+        return default(event)
     parts: list[str] = []
     for part in event.fingerprint:
         if _DEFAULT.match(part.strip()):
-            parts += _default_parts(event)
+            parts += default(event)
         else:
             parts.append(f"client: {mask_sensitive(part)}")
     return parts
+
+
+def _filled(name: str, ruled: Ruled, version: int) -> str:
+    """Return what a placeholder stands for in an error."""
+    event = ruled.event
+    raised = _told(event)
+    match name:
+        case "default":
+            return " | ".join(_parts(event, VERSIONS[version]))
+        case "type":
+            return _type_name(raised) if raised is not None else ""
+        case "message":
+            return mask_message((raised.value if raised is not None else "") or event.message)
+        case "function" | "module":
+            return _place_of(event, name)
+        case "logger":
+            return mask_sensitive(event.logger)
+        case "release" | "environment" | "severity":
+            return str(getattr(event, name))
+    if name.startswith(TAG_PREFIX):
+        return next(tag_texts(event, name.removeprefix(TAG_PREFIX)), "")
+    return ruled.captures[int(name.rpartition(".")[2]) - 1]
+
+
+def _told(event: ErrorEvent) -> ExceptionInfo | None:
+    return _without_groups(event.exceptions)[-1] if event.exceptions else None
+
+
+def _place_of(event: ErrorEvent, name: str) -> str:
+    """Return module or function of the frame that names the place, in its lasting form."""
+    told = _without_groups(event.exceptions)
+    frames = tuple(map(_masked, _frames_of(told, event)))
+    if not frames:
+        return ""
+    own = collapse(frame for frame in frames if frame.in_app)
+    raised = told[-1].type if told else ""
+    named = _named(own)
+    frame = named[anchor(named, raised, is_leaf_own=frames[-1].in_app)] if named else frames[-1]
+    if name == "function":
+        return plain_function(frame.function, frame.module)
+    return plain_module(frame.module, frame.filename or frame.abs_path)
+
+
+def _frames_of(told: tuple[ExceptionInfo, ...], event: ErrorEvent) -> tuple[Frame, ...]:
+    """Return the stack of the raised exception, else the nearest one there is."""
+    if told and told[-1].frames:  # nearly always: a generator less
+        return told[-1].frames
+    return next((exception.frames for exception in reversed(told) if exception.frames), ()) or event.frames
 
 
 def _default_parts(event: ErrorEvent) -> list[str]:
@@ -135,8 +227,7 @@ def _exception_parts(event: ErrorEvent) -> list[str]:
     raised = told[-1]
     types = list(dict.fromkeys(_type_name(exception) for exception in told))[-_TYPES:]
     parts = [f"type: {name}" for name in types]
-    frames = raised.frames or next((exception.frames for exception in reversed(told) if exception.frames), ())
-    frames = frames or event.frames
+    frames = _frames_of(told, event)
     if not frames or raised.is_synthetic:
         return [*parts, f"message: {mask_message(raised.value)}", *_place_parts(frames, raised.type)]
     place = _place_parts(frames, raised.type)
@@ -206,3 +297,10 @@ def _masked(frame: Frame) -> Frame:
         return frame
     function, module, filename, abs_path = masked
     return evolve(frame, {"function": function, "module": module, "filename": filename, "abs_path": abs_path})
+
+
+VERSIONS: Final[dict[int, Callable[[ErrorEvent], list[str]]]] = {VERSION: _default_parts}
+"""What each version takes for the parts of an error. A released one is never edited; a new one is added
+and runs beside it until the known patterns have their groups of the new version (``FORMER``)."""
+FORMER: Final[int | None] = None
+"""The version errors are also looked up by, so that patterns it knows keep their identity; None = none."""

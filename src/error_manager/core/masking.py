@@ -7,7 +7,7 @@ it masks the few texts it looks at, and so finds the same group before and after
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -94,6 +94,12 @@ class TextMasker:
         if findings is not None:
             findings.extend(known[1])
         return known[0]
+
+    def remember_clean(self, texts: Iterable[str]) -> None:
+        """Remember of texts that were masked before that they need no mask: ``mask(mask(x)) == mask(x)``."""
+        for text in texts:
+            if len(text) <= _KNOWN_CHARS:
+                self._remember(text, (text, ()), is_code=False)
 
     def _remember(self, text: str, known: tuple[str, tuple[Finding, ...]], *, is_code: bool) -> None:
         if known[0] is not text:

@@ -97,6 +97,11 @@ def mask_sensitive(text: str, *, is_code: bool = False) -> str:
     return _masker.mask(text, is_code=is_code)
 
 
+def remember_masked(texts: Iterable[str]) -> None:
+    """Remember that these texts are as the server keeps them: masking a stored error again is for nothing."""
+    _masker.remember_clean(texts)
+
+
 def are_clean(texts: Iterable[str]) -> bool:
     """Return whether ``mask_sensitive`` is known to change none of these texts; False = ask it."""
     return _masker.clean.issuperset(texts)

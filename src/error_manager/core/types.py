@@ -239,12 +239,14 @@ class ErrorEvent:
 class Fingerprint:
     """Why an error is in its group: the versioned parts and their hash.
 
-    ``hash`` is the SHA-256 of version and parts as 64 hexadecimal digits (column ``pattern_hash``).
+    ``hash`` is the SHA-256 of version and parts as 64 hexadecimal digits (column ``pattern_hash``). ``rules``
+    are the ids of the project's rules that had a say in the parts.
     """
 
     version: int
     parts: tuple[str, ...]
     hash: str
+    rules: tuple[int, ...] = ()
 
     @property
     def group_id(self) -> GroupId:
@@ -258,7 +260,8 @@ class CatalogEntry:
 
     ``module`` has at most 100 characters, ``error_code`` at most 50 (cut from the left; the full texts stay
     in the event). ``title`` is the raised type or the masked message, ``culprit`` the in-app place that
-    failed.
+    failed. ``former`` is the fingerprint by which the version before knows the same error, during a
+    transition: a pattern it names keeps its identity.
     """
 
     module: str
@@ -268,6 +271,7 @@ class CatalogEntry:
     culprit: str
     template: str
     fingerprint: Fingerprint
+    former: Fingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

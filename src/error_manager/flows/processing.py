@@ -23,6 +23,7 @@ from error_manager.core.cataloger import catalog
 from error_manager.core.encoding import event_to_json
 from error_manager.core.enricher import enrich
 from error_manager.core.errors import PoisonBatchError, RequestError, ValidationError
+from error_manager.core.fingerprint import TEMPLATE_PART
 from error_manager.core.ids import new_event_id, uuid7
 from error_manager.core.stacktext import with_stack
 from error_manager.core.types import (
@@ -216,17 +217,18 @@ def _stored(
     svc.dictionaries.observe(project.id, body)
     dictionary_id, compressed = svc.codec.compress(project.id, body)
     template = svc.templates.match(project.id, event)
+    entry = catalog(event, svc.projects.rules(project.id), template_id=template.id if template else None)
     return StoredError(
         error_id=ErrorId(uuid7(event.timestamp, svc.randomness(10))),
         project_id=project.id,
         event=_without_bulk(with_stack(event)),
-        entry=catalog(event, template_id=template.id if template else None),
+        entry=entry,
         created_at=received_at,
         body=compressed,
         dictionary_id=dictionary_id,
         user_key=user_key,
         subject_keys=subject_keys,
-        template=template,
+        template=template if entry.fingerprint.parts[0].startswith(TEMPLATE_PART) else None,
     )
 
 

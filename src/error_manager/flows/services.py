@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from error_manager.core.rules import CompileLinear
 from error_manager.flows.counting import ItemCounter
 from error_manager.flows.live import LiveHub
 from error_manager.flows.receiving import BodyMemory, ReceiveLimits
@@ -30,6 +31,7 @@ from error_manager.storage.base import (
     ReportStore,
     TemplateDirectory,
 )
+from error_manager.storage.rules import RuleStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +94,13 @@ class QueryServices:
     ``url`` is the address people and clients use (``http://127.0.0.1:8000``), ``host()`` what the machine
     says (it may block and is called in a thread), ``read_file(path)`` the bytes of a file below the files
     folder (blocks, too). ``login_command`` makes a login link when pasted into a shell of this machine; it
-    names folders, so only callers on this machine see it.
+    names folders, so only callers on this machine see it. ``compile_pattern`` makes of a person's expression
+    one that takes linear time.
     """
 
     queries: QueryStore
+    rules: RuleStore
+    compile_pattern: CompileLinear
     access: AccessStore
     sealer: Seals
     inbox: InboxSource

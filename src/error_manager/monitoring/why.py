@@ -14,6 +14,7 @@ from error_manager.storage.base import PatternParts, PatternRow, Placement
 
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_a-zA-Z]+")
 _CLIENT: Final = "client"
+_RULE: Final = "rule"
 
 
 class Reason(StrEnum):
@@ -21,6 +22,7 @@ class Reason(StrEnum):
 
     FINGERPRINT = "fingerprint"  # the parts that the product looked at
     CLIENT = "client"  # a fingerprint that the application sent
+    RULE = "rule"  # rules of the project had a say
     PERSON = "person"  # somebody merged or split
     TEMPLATE = "template"  # the template of a bare message
 
@@ -56,10 +58,12 @@ class Alike:
         return "; ".join(map(_phrase, self.differences))
 
 
-def reason(placement: Placement, parts: Sequence[str]) -> Reason:
-    """Return what put an error with these parts where it is."""
+def reason(placement: Placement, parts: Sequence[str], *, rules: Sequence[int] = ()) -> Reason:
+    """Return what put an error with these parts, found by these rules, where it is."""
     if placement.by == Reason.PERSON.value:
         return Reason.PERSON
+    if rules or placement.by == Reason.RULE.value or any(_kind(part)[0] == _RULE for part in parts):
+        return Reason.RULE
     if placement.template:
         return Reason.TEMPLATE
     return Reason.CLIENT if any(_kind(part)[0] == _CLIENT for part in parts) else Reason.FINGERPRINT

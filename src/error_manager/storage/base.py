@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from error_manager.core.rules import RuleSet
 from error_manager.core.types import (
     CatalogEntry,
     ErrorEvent,
@@ -360,8 +361,12 @@ class ProjectDirectory(Protocol):
         """Return the project, or None when it is unknown or deleted."""
         ...
 
+    def rules(self, project_id: ProjectId) -> RuleSet | None:
+        """Return the active grouping rules of a project, None when it has none."""
+        ...
+
     async def ensure(self, project_ids: set[ProjectId]) -> None:
-        """Load what is not known yet of these projects.
+        """Load what is not known yet of these projects, and rules that changed more than a second ago.
 
         Raises:
             StorageUnavailableError: the database is away.

@@ -12,6 +12,7 @@ from error_manager.core.errors import (
     StaleCursorError,
     StorageUnavailableError,
 )
+from error_manager.core.rules import RuleSet
 from error_manager.core.types import (
     EventId,
     GroupId,
@@ -147,6 +148,9 @@ class MemoryErrorStore:
         changes: dict[_GroupKey, PatternChange] = {}
         for error in fresh:
             key = (error.project_id, error.entry.fingerprint.group_id)
+            if key not in self.patterns and error.entry.former is not None:
+                former = self.patterns.get((error.project_id, error.entry.former.group_id))
+                self.patterns |= {} if former is None else {key: former}
             is_new = key not in self.patterns
             pattern = self.patterns.setdefault(key, MemoryPattern(PatternId(len(self.patterns) + 1)))
             pattern.count += error.event.occurrences
@@ -187,15 +191,20 @@ def _reopen(pattern: MemoryPattern, at: datetime) -> bool:
 
 
 class MemoryProjects:
-    """``ProjectDirectory`` of given projects."""
+    """``ProjectDirectory`` of given projects; ``rule_sets`` are their rules."""
 
     def __init__(self, *projects: Project) -> None:
         """Keep the projects."""
         self._projects = {project.id: project for project in projects}
+        self.rule_sets: dict[ProjectId, RuleSet] = {}
 
     def get(self, project_id: ProjectId) -> Project | None:
         """Return the project, or None when it is unknown."""
         return self._projects.get(project_id)
+
+    def rules(self, project_id: ProjectId) -> RuleSet | None:
+        """Return the active grouping rules of a project, None when it has none."""
+        return self.rule_sets.get(project_id)
 
     async def ensure(self, project_ids: set[ProjectId]) -> None:
         """Do nothing: all that there is is known."""

@@ -148,6 +148,7 @@ class MemoryTemplates:
                 number > start
                 and pattern.first.project_id == project
                 and parts[0].startswith((MESSAGE_PART, TEMPLATE_PART))
+                and not pattern.first.entry.fingerprint.rules
             ):
                 key = (project, pattern.first.entry.fingerprint.group_id)
                 is_own = pattern.hash == pattern.first.entry.fingerprint.hash

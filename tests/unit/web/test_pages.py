@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from error_manager.core.rules import FIELDS, GroupingRule, IgnoreFrames, MaskMessage, Matcher, SetParts
 from error_manager.core.types import OutcomeKind
+from error_manager.flows.rules import Comparison, ShownChange, ShownPart
 from error_manager.integrations.web.frame import PageFrame, rail
 from error_manager.integrations.web.pages.connect import arrival_values, refusal_lines
 from error_manager.integrations.web.pages.merging import merge_values
@@ -13,12 +15,16 @@ from error_manager.integrations.web.pages.pattern import Said, pattern_values
 from error_manager.integrations.web.pages.patterns import list_values
 from error_manager.integrations.web.pages.status import process_groups, status_values, volumes
 from error_manager.integrations.web.query import RANGES, parse_query
+from error_manager.integrations.web.rule_form import form_of
 from error_manager.integrations.web.snippet import snippets
 from error_manager.integrations.web.template import render, second_line
 from error_manager.monitoring.dashboard import DiskFacts, ProcessFacts
 from error_manager.storage.base import ValueCount
+from error_manager.storage.rules import RuleBook, StoredRule
 
 PAGES = (
+    "rules",
+    "rule",
     "patterns",
     "pattern",
     "connect",
@@ -94,6 +100,8 @@ def drawn(made_up, name, say):
         "merge_with": draw_merge_with,
         "merged": draw_merged,
         "said": draw_said,
+        "rules": draw_rules,
+        "rule": draw_rule,
     }[name](made_up, say)
 
 
@@ -121,6 +129,67 @@ def draw_connect(made_up, say, *, has_arrived=False):
 def draw_arrived(made_up, say):
     """Return the Connect page after the first error."""
     return draw_connect(made_up, say, has_arrived=True)
+
+
+def _stored(made_up, say):
+    return StoredRule(
+        rule=GroupingRule(
+            id=7,
+            action=SetParts(parts=(say("{{ type }}"),)),
+            matchers=(Matcher(field=f"tag.{say('tenant')}", pattern=say("acme*"), is_glob=True),),
+        ),
+        note=say("why"),
+        is_active=False,
+        created_at=made_up["NOW"],
+    )
+
+
+def draw_rules(made_up, say):
+    """Return the list of rules with a form that was filled wrongly."""
+    stored = _stored(made_up, say)
+    return render(
+        "rules.html",
+        frame=frame(made_up, say),
+        project=made_up["connect_view"](say, has_arrived=False).project,
+        book=RuleBook(
+            version=1,
+            rules=(
+                stored,
+                replace(stored, is_active=True),
+                replace(stored, rule=GroupingRule(id=8, action=MaskMessage(pattern=say("a+"), name="a"))),
+                replace(stored, rule=GroupingRule(id=9, action=IgnoreFrames(glob=say("*/x")))),
+            ),
+        ),
+        form=replace(form_of(stored), problems=(say("matchers.0: wrong"),)),
+        fields=FIELDS,
+        action_url="/projects/1/rules",
+        done="",
+    )
+
+
+def draw_rule(made_up, say):
+    """Return one rule with what it would change."""
+    part = ShownPart(pattern_id=5, title=say("KeyError"), message=say("x"), parts=(), count=3)
+    change = ShownChange(whole=part, parts=(part, replace(part, pattern_id=None)), more=2)
+    found = Comparison(
+        errors=9, changed=6, moved=3, follow=1, stays=2, merged=2, split=1,
+        merges=(change,), splits=(change,), sentence=say("Of the last 9 errors"),
+    )  # fmt: skip
+    stored = _stored(made_up, say)
+    return render(
+        "rule.html",
+        frame=frame(made_up, say),
+        project=made_up["connect_view"](say, has_arrived=False).project,
+        stored=stored,
+        form=form_of(stored),
+        fields=FIELDS,
+        action_url="/projects/1/rules/7",
+        found=found,
+        preview=None,
+        is_running=False,
+        done="",
+        now=made_up["NOW"],
+    )
 
 
 def draw_status(made_up, say, *, is_away=False):

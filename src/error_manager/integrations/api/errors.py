@@ -9,9 +9,8 @@ from uuid import UUID
 from litestar import Router, get
 
 from error_manager.core.encoding import event_to_json
-from error_manager.core.fingerprint import fingerprint, template_parts
 from error_manager.core.types import ErrorId, EventId, PatternId, ProjectId, Severity
-from error_manager.flows import monitoring
+from error_manager.flows import monitoring, rules
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.parameters import (
     Cursor,
@@ -46,6 +45,7 @@ class ErrorWhy:
     since: datetime
     person: str
     parts: tuple[str, ...]
+    rules: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +107,7 @@ async def list_errors(  # noqa: PLR0917  # Litestar passes query parameters by n
 async def read_error(services: Services, reference: ErrorReference) -> ErrorBody:
     """Return one error by our id or by the one its client chose."""
     detail = await monitoring.error(services, parameters.error_id(reference))
-    row, placement, parts = detail.row, detail.placement, fingerprint(detail.event).parts
-    parts = template_parts(placement.template, parts)
+    row, placement, why = detail.row, detail.placement, await rules.explain(services, detail)
     return ErrorBody(
         id=row.id,
         event_id=row.event_id,
@@ -127,11 +126,12 @@ async def read_error(services: Services, reference: ErrorReference) -> ErrorBody
         previous_id=detail.previous_id,
         next_id=detail.next_id,
         why=ErrorWhy(
-            by=reason(placement, parts),
+            by=reason(placement, why.parts, rules=why.rules),
             group=placement.group,
             since=placement.since,
             person=placement.person,
-            parts=parts,
+            parts=why.parts,
+            rules=why.rules,
         ),
         error=event_to_json(detail.event),
     )

@@ -13,7 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message, Scope
 
 from error_manager.flows.services import QueryServices
-from error_manager.integrations.api import books, errors, patterns, projects, regrouping
+from error_manager.integrations.api import books, errors, patterns, projects, regrouping, rules
 from error_manager.integrations.web.api_docs import show_docs
 from error_manager.integrations.web.failure import answer_failure
 from error_manager.integrations.web.gate import require_caller
@@ -29,7 +29,14 @@ def create_app(services: QueryServices) -> Litestar:
     """Return the application; it keeps no state but ``services`` and needs no start-up."""
     api = Router(
         path="/api/v1",
-        route_handlers=[errors.router, patterns.router, regrouping.router, projects.router, books.router],
+        route_handlers=[
+            errors.router,
+            patterns.router,
+            regrouping.router,
+            projects.router,
+            rules.router,
+            books.router,
+        ],
     )
     return Litestar(
         route_handlers=[

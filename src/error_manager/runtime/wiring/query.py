@@ -18,6 +18,7 @@ from error_manager.monitoring.dashboard import StatusLine
 from error_manager.runtime.host import host_facts
 from error_manager.runtime.program import shown
 from error_manager.runtime.settings import Settings
+from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.security.encryption import open_sealer
 from error_manager.storage.files import FolderFiles
 from error_manager.storage.inbox import ZstdCompressor
@@ -27,6 +28,7 @@ from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.listener import PostgresListener
 from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.reader import Pool
+from error_manager.storage.postgres.rules import PostgresRules
 from error_manager.storage.postgres.session import LIVE_CHANNEL
 
 _MAX_CONNECTIONS: Final = 4
@@ -82,6 +84,8 @@ def query_services(settings: Settings, connections: Pool, live: LiveHub) -> Quer
     sealer = open_sealer(data_dir)
     return QueryServices(
         queries=PostgresQueries(connections),
+        rules=PostgresRules(connections),
+        compile_pattern=compile_linear,
         access=PostgresAccess(connections),
         sealer=sealer,
         inbox=SqliteInboxReader(data_dir / "inbox", sealer=sealer, compressor=ZstdCompressor()),

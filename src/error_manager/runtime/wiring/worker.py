@@ -15,6 +15,7 @@ from error_manager.flows.mining import Mining
 from error_manager.flows.services import ProcessServices
 from error_manager.runtime.failpoint import failpoint_of
 from error_manager.runtime.settings import Settings
+from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.security.encryption import Sealer, open_sealer
 from error_manager.security.pii import Masker
 from error_manager.storage.base import InboxRecord, Project
@@ -89,7 +90,14 @@ def build(settings: Settings, *, index: int) -> Worker:
     services = ProcessServices(
         inbox=inbox,
         store=store,
-        projects=LoadedProjects(store.projects, open_key=_open_key(sealer), monotonic=time.monotonic),
+        projects=LoadedProjects(
+            store.projects,
+            open_key=_open_key(sealer),
+            monotonic=time.monotonic,
+            load_versions=store.rule_versions,
+            load_rules=store.active_rules,
+            compile_pattern=compile_linear,
+        ),
         templates=templates,
         masker=Masker(re2.compile),
         codec=codec,

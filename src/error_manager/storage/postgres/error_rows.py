@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from error_manager.core.types import EventId, ProjectId
+from error_manager.core.types import EventId, Fingerprint, ProjectId
 from error_manager.storage.base import DeadLetter, RecordKind, StoredError
 
 ERROR_TYPES: Final = (
@@ -71,7 +71,7 @@ def pattern_values(error: StoredError) -> dict[str, object]:
         "timestamp": event.timestamp,
         "severity": entry.severity.value,
         "severity_rank": entry.severity.rank,
-        "metadata": Jsonb({"version": entry.fingerprint.version, "parts": list(entry.fingerprint.parts)}),
+        "metadata": Jsonb(_why(entry.fingerprint)),
         "title": entry.title,
         "message": event.message[:8192],
         "culprit": entry.culprit,
@@ -79,3 +79,9 @@ def pattern_values(error: StoredError) -> dict[str, object]:
         "platform": event.platform,
         "release": event.release,
     }
+
+
+def _why(fingerprint: Fingerprint) -> dict[str, object]:
+    """Return what a pattern keeps of why it is one; rules only where some had a say."""
+    why: dict[str, object] = {"version": fingerprint.version, "parts": list(fingerprint.parts)}
+    return {**why, "rules": list(fingerprint.rules)} if fingerprint.rules else why

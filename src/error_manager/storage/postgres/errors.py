@@ -9,6 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from error_manager.core.errors import NotFoundError, StaleCursorError
+from error_manager.core.rule_form import rule_from_json
+from error_manager.core.rules import GroupingRule
 from error_manager.core.types import EventId, GroupId, ItemCategory, OutcomeKind, PatternId, ProjectId
 from error_manager.storage.base import (
     NO_SLOT,
@@ -99,6 +101,22 @@ class PostgresErrorStore(OneConnection):
             Project(id=ProjectId(i), name=n, slug=s, platform=p, organization_id=o, subject_key=bytes(k))
             for i, n, s, p, o, k in rows
         )
+
+    async def rule_versions(self) -> dict[ProjectId, int]:
+        """Return the version of each project's rules that were ever changed."""
+        async with self._transaction():
+            rows = await self._rows("read_rule_versions")
+        return {ProjectId(project): version for project, version in rows}
+
+    async def active_rules(self) -> dict[ProjectId, list[GroupingRule]]:
+        """Return the active rules of each project in their order."""
+        async with self._transaction():
+            rows = await self._rows("read_rule_sets")
+        rules: dict[ProjectId, list[GroupingRule]] = {}
+        for project, number, matchers, action in rows:
+            rule = rule_from_json({"matchers": matchers, "action": action}, rule_id=number)
+            rules.setdefault(ProjectId(project), []).append(rule)
+        return rules
 
     async def dictionaries(self) -> tuple[tuple[ProjectId, int, bytes], ...]:
         """Return every project dictionary as (project, id, content)."""
@@ -211,6 +229,7 @@ class PostgresErrorStore(OneConnection):
             first.setdefault((error.project_id, error.entry.fingerprint.group_id), error)
         keys = sorted(first)
         known = await self._known_groups(keys)
+        known |= await self._inherited(first, known)
         new = {key for key in keys if key not in known}
         for key in sorted(new):
             await self._run("add_pattern", **pattern_values(first[key]))
@@ -224,6 +243,27 @@ class PostgresErrorStore(OneConnection):
         if new:
             known |= await self._known_groups(sorted(new))
         return known, new
+
+    async def _inherited(
+        self, first: Mapping[GroupKey, StoredError], known: Mapping[GroupKey, PatternId]
+    ) -> dict[GroupKey, PatternId]:
+        """Give unknown groups the pattern that the fingerprint of the version before knows the error by."""
+        former = {
+            key: (key[0], fingerprint.group_id)
+            for key, error in first.items()
+            if key not in known and (fingerprint := error.entry.former) is not None
+        }
+        homes = await self._known_groups(sorted(former.values()))
+        heirs = [(*key, homes[was]) for key, was in sorted(former.items()) if was in homes]
+        if not heirs:
+            return {}
+        await self._run(
+            "inherit_groups",
+            projects=[heir[0] for heir in heirs],
+            groups=[heir[1] for heir in heirs],
+            patterns=[heir[2] for heir in heirs],
+        )
+        return await self._known_groups([(heir[0], heir[1]) for heir in heirs])
 
     async def _known_groups(self, keys: Sequence[GroupKey]) -> dict[GroupKey, PatternId]:
         if not keys:

@@ -14,6 +14,7 @@ from error_manager.integrations.web.pages.pattern import (
     show_pattern_error,
 )
 from error_manager.integrations.web.pages.patterns import list_patterns, start
+from error_manager.integrations.web.pages.rules import act_on_rule, add_rule, show_rule, show_rules
 from error_manager.integrations.web.pages.status import show_ledger, show_status
 
 router = Router(
@@ -32,6 +33,10 @@ router = Router(
         split,
         show_connect,
         show_arrival,
+        show_rules,
+        add_rule,
+        show_rule,
+        act_on_rule,
         show_status,
         show_ledger,
         send_file,

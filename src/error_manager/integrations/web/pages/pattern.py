@@ -19,8 +19,16 @@ from litestar.response import Redirect
 from error_manager.core.encoding import event_to_json
 from error_manager.core.errors import NotFoundError, ValidationError
 from error_manager.core.fingerprint import fingerprint
-from error_manager.core.types import ErrorEvent, FieldError, FieldNote, PatternId, ProjectId, User
-from error_manager.flows import monitoring
+from error_manager.core.types import (
+    ErrorEvent,
+    FieldError,
+    FieldNote,
+    Fingerprint,
+    PatternId,
+    ProjectId,
+    User,
+)
+from error_manager.flows import monitoring, rules
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.copying import error_markdown, error_text
 from error_manager.integrations.web.frame import plain_frame
@@ -112,7 +120,8 @@ async def _pattern_page(
         person=await person_name(request, services),
         project=view.project,
     )
-    values = pattern_values(view, chosen, services.clock())
+    why = await rules.explain(services, view.error) if view.error else None
+    values = pattern_values(view, chosen, services.clock(), why=why)
     came_from = request.query_params.get("from", "")
     values["said"] = _said(view, request.query_params.get("done", ""))
     values["came_from"] = came_from if came_from.isascii() and came_from.isdigit() else ""
@@ -175,8 +184,10 @@ async def change_status(
     )
 
 
-def pattern_values(view: PatternView, chosen: str, now: datetime) -> dict[str, object]:
-    """Return what the template of a pattern needs beside its frame."""
+def pattern_values(
+    view: PatternView, chosen: str, now: datetime, *, why: Fingerprint | None = None
+) -> dict[str, object]:
+    """Return what the template of a pattern needs beside its frame; ``why`` is its error's fingerprint."""
     days = HISTORY_DAYS[chosen]
     values: dict[str, object] = {
         "view": view,
@@ -203,8 +214,9 @@ def pattern_values(view: PatternView, chosen: str, now: datetime) -> dict[str, o
     }
     if view.error is not None:
         values |= error_values(view.error.event)
-        parts = fingerprint(view.error.event).parts
-        values["why_reason"] = reason(view.error.placement, parts).value
+        shown = why or fingerprint(view.error.event)
+        values["why"] = shown
+        values["why_reason"] = reason(view.error.placement, shown.parts, rules=shown.rules).value
     return values
 
 
@@ -224,7 +236,6 @@ def error_values(event: ErrorEvent) -> dict[str, object]:
             for name, value in event.contexts.items()
         ],
         "user_facts": _user_facts(event.user) if event.user else [],
-        "why": fingerprint(event),
     }
 
 

@@ -143,7 +143,7 @@ UPDATE error_patterns p SET
     first_release = coalesce(s.first_release, p.first_release),
     last_release = coalesce(s.newest_release, p.last_release)
 FROM summed s
-WHERE p.project_id = %(project)s AND p.id = s.id
+WHERE p.project_id = %(project)s AND p.id = s.id AND s.first_seen IS NOT NULL
 RETURNING p.id, p.last_seen
 
 -- name: lead_on

@@ -42,6 +42,13 @@ SELECT project_id, %(group_id)s, id, %(template_id)s FROM error_patterns
 WHERE project_id = %(project_id)s AND pattern_hash = %(pattern_hash)s
 ON CONFLICT DO NOTHING;
 
+-- name: inherit_groups
+-- During a transition between two versions of the fingerprint: the same error, so the same pattern.
+INSERT INTO pattern_groups (project_id, group_id, pattern_id, by)
+SELECT d.*, 'version'
+FROM unnest(%(projects)s::int[], %(groups)s::bytea[], %(patterns)s::int[]) AS d (project_id, group_id, pattern_id)
+ON CONFLICT DO NOTHING;
+
 -- name: lock_patterns
 -- Always in the same order, so that workers wait for one another and never deadlock.
 SELECT project_id, id, status, resolved_at, ignore_until FROM error_patterns
@@ -224,3 +231,12 @@ DELETE FROM rollup_minute WHERE (project_id, bucket, group_id, shard) IN (
 DELETE FROM rollup_minute_severity WHERE (project_id, bucket, severity, shard) IN (
     SELECT project_id, bucket, severity, shard FROM rollup_minute_severity WHERE bucket < %(before)s
     LIMIT %(limit)s);
+
+-- name: read_rule_sets
+SELECT p.id, r.id, r.matchers, r.action
+FROM projects p JOIN grouping_rules r ON r.project_id = p.id AND r.is_active
+WHERE p.rules_version > 0
+ORDER BY p.id, r.position, r.id;
+
+-- name: read_rule_versions
+SELECT id, rules_version FROM projects WHERE rules_version > 0;

@@ -17,6 +17,7 @@ WHERE EXISTS (
     SELECT FROM error_patterns e
     WHERE e.project_id = p.id AND e.id > coalesce(s.learned_pattern_id, 0)
         AND ((e.metadata #>> '{parts,0}') LIKE 'message: %%' OR (e.metadata #>> '{parts,0}') LIKE 'template: #%%')
+        AND e.metadata -> 'rules' IS NULL
 )
 ORDER BY p.id
 
@@ -31,6 +32,7 @@ FROM error_patterns p
 LEFT JOIN pattern_groups g ON g.project_id = p.project_id AND g.group_id = decode(left(p.pattern_hash, 32), 'hex')
 WHERE p.project_id = %(project)s AND p.id > %(start)s
     AND ((p.metadata #>> '{parts,0}') LIKE 'message: %%' OR (p.metadata #>> '{parts,0}') LIKE 'template: #%%')
+    AND p.metadata -> 'rules' IS NULL
 ORDER BY p.id
 LIMIT %(limit)s
 
