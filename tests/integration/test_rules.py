@@ -14,7 +14,7 @@ from tests.contract.rule_store_contract import NOW, ONE, RuleStoreContract, erro
 
 from error_manager.core.encoding import event_to_json
 from error_manager.core.errors import ValidationError
-from error_manager.core.fingerprint import VERSIONS
+from error_manager.core.fingerprint import VERSION, VERSIONS
 from error_manager.core.ids import uuid7
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, RuleSet, SetParts
 from error_manager.core.types import ErrorId, EventId
@@ -199,31 +199,31 @@ async def test_a_rule_for_errors_to_come_only_moves_nothing(svc) -> None:
 
 async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:
     """A version that only names its parts otherwise changes no pattern; one that joins types merges them."""
-    plain = VERSIONS[0]
-    monkeypatch.setitem(VERSIONS, 1, lambda one: [f"v1 {part}" for part in plain(one)])
+    plain = VERSIONS[VERSION]
+    monkeypatch.setitem(VERSIONS, 11, lambda one: [f"v11 {part}" for part in plain(one)])
     before = rows(svc.database, _PATTERNS)
-    shown, moved = await rules.regroup(svc, ONE, version=1, errors=1000, is_dry=False)
+    shown, moved = await rules.regroup(svc, ONE, version=11, errors=1000, is_dry=False)
     assert (shown.changed, shown.moved, shown.merged, shown.split, moved) == (60, 0, 0, 0, 0)
     known = {(group, by) for group, _, by in rows(svc.database, _GROUPS)}
     assert len(known) == 12
     assert rows(svc.database, _PATTERNS) == before
-    monkeypatch.setitem(VERSIONS, 2, lambda one: ["frame: any"])
-    dry, none = await rules.regroup(svc, ONE, version=2, errors=1000, is_dry=True)
+    monkeypatch.setitem(VERSIONS, 12, lambda one: ["frame: any"])
+    dry, none = await rules.regroup(svc, ONE, version=12, errors=1000, is_dry=True)
     assert (dry.merged, len(dry.merges), none) == (6, 1, 0)
-    _, moved = await rules.regroup(svc, ONE, version=2, errors=1000, is_dry=False)
+    _, moved = await rules.regroup(svc, ONE, version=12, errors=1000, is_dry=False)
     assert moved == 5
     live = rows(svc.database, "SELECT frequency FROM error_patterns WHERE merged_into IS NULL")
     assert live == [(60,)]
     with pytest.raises(ValidationError):
-        await rules.regroup(svc, ONE, version=9, errors=1, is_dry=True)
+        await rules.regroup(svc, ONE, version=99, errors=1, is_dry=True)
 
 
 async def test_errors_of_a_new_version_come_to_the_pattern_of_the_old_one(svc, monkeypatch) -> None:
     """During a transition an unknown group inherits the pattern that knows the same error."""
-    monkeypatch.setitem(VERSIONS, 1, lambda one: [f"v1 {part}" for part in VERSIONS[0](one)])
+    monkeypatch.setitem(VERSIONS, 11, lambda one: [f"v11 {part}" for part in VERSIONS[VERSION](one)])
     one = stored(500, event(500, kind="KeyError"))
     newer = replace(one, entry=replace(one.entry, former=one.entry.fingerprint))
-    fingerprint = replace(newer.entry.fingerprint, hash="ab" * 32, version=1)
+    fingerprint = replace(newer.entry.fingerprint, hash="ab" * 32, version=11)
     patterns = rows(svc.database, "SELECT count(*) FROM error_patterns")
     await keep(svc.database, [replace(newer, entry=replace(newer.entry, fingerprint=fingerprint))])
     known = rows(svc.database, "SELECT count(*) FROM error_patterns")

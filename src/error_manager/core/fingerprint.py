@@ -1,4 +1,4 @@
-"""Which errors are one pattern, and why (seed box: Pattern Matcher; design D6). Version 0 may still change.
+"""Which errors are one pattern, and why (seed box: Pattern Matcher; design D6). Version 1 is frozen.
 
 A pure function with typed masks only: type chain and the innermost place of the application that is no
 plumbing, with the missing name or the message where these say too little; for bare messages the template or
@@ -28,7 +28,7 @@ from error_manager.core.rules import TAG_PREFIX, Ruled, RuleSet, tag_texts
 from error_manager.core.text_mask import are_clean, mask_line, mask_message, mask_sensitive
 from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame, evolve
 
-VERSION: Final = 0
+VERSION: Final = 1
 MESSAGE_PART: Final = "message: "
 """What the parts of a bare message begin with."""
 LOGGER_PART: Final = "logger: "

@@ -296,3 +296,29 @@ def test_people_read_the_text_of_a_template():
     parts = ("message: tape full", "logger: a")
     assert template_parts("tape <*> full", parts) == ("template: tape <*> full", "logger: a")
     assert template_parts("", parts) == parts
+
+
+FROZEN = {
+    "message": error(message="user 42 not found at 10.0.0.7", logger="shop.auth"),
+    "template": error(message="user 42 not found", template="user %s not found"),
+    "place": raised(frame("web.page"), frame("shop.pay"), type="KeyError"),
+    "layer": raised(frame("shop.pay", "run(job)"), frame("deep.sea", "return fn(*args)")),
+    "data layer": raised(frame("shop.pay"), frame("pond.send"), type="DatabaseError"),
+    "name": raised(frame("shop.pay"), type="AttributeError", value="'Cart' object has no attribute 'sum'"),
+    "client": error(message="m", fingerprint=("{{ default }}", "tenant")),
+}
+
+
+def test_version_1_is_frozen():
+    """A hash that changes here regroups every installation: add a version instead."""
+    found = {name: fingerprint(event) for name, event in FROZEN.items()}
+    assert {each.version for each in found.values()} == {1}
+    assert {name: each.hash[:12] for name, each in found.items()} == {
+        "message": "21604f83c397",
+        "template": "9f08604b8153",
+        "place": "3ee63dccfe5b",
+        "layer": "d6391721827a",
+        "data layer": "dc49d6df016a",
+        "name": "9f0f95eae526",
+        "client": "ca9c251020b9",
+    }
