@@ -70,6 +70,6 @@ def test_wrong_numbers_are_refused():
     parser = argparse.ArgumentParser()
     configure(parser)
     args = parser.parse_args(["--dry-run", "--last", "0"])
-    assert (args.dry_run, args.fingerprint_version, args.project) == (True, 0, None)
+    assert (args.dry_run, args.fingerprint_version, args.project) == (True, 1, None)
     with pytest.raises(ConfigurationError):
         run(args)
