@@ -348,7 +348,8 @@ def _name_keys(words: Sequence[str]) -> Iterator[tuple[int, int, str, int]]:
     agreeing = sum(told)
     if not agreeing:
         return
-    hashes = [hash(item) for item in enumerate(words)]
+    # Of one text each: hashes of pairs are nearly sums of their parts, so that `a b` and `b a` came out alike.
+    hashes = [hash(f"{place} {word}") for place, word in enumerate(words)]
     whole = sum(hashes)
     for place, before, after in names_in(words):
         others = agreeing - told[place]
