@@ -99,7 +99,7 @@ def logins(*numbers: int, logger: str = "") -> list[ErrorEvent]:
     ]
 
 
-class _StoppedError(Exception):
+class _StoppedError(BaseException):
     """The miner's process ended here."""
 
 

@@ -348,7 +348,7 @@ def _name_keys(words: Sequence[str]) -> Iterator[tuple[int, int, str, int]]:
     agreeing = sum(told)
     if not agreeing:
         return
-    # Of one text each: hashes of pairs are nearly sums of their parts, so that `a b` and `b a` came out alike.
+    # Of one text each: hashes of pairs are nearly sums of their parts, `a b` and `b a` came out alike.
     hashes = [hash(f"{place} {word}") for place, word in enumerate(words)]
     whole = sum(hashes)
     for place, before, after in names_in(words):
@@ -383,6 +383,9 @@ def _open(template: Template, place: int, slot: str) -> None:
     old = template.words[place]
     template.words = (*template.words[:place], slot, *template.words[place + 1 :])
     if place in template.opened:
+        parts = slot.count(WILDCARD)
+        for key in [key for key in template.slots if key[0] == place and key[1] >= parts]:
+            del template.slots[key]
         return
     template.opened |= {place}
     for key in [key for key in template.slots if key[0] == place]:

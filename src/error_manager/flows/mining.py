@@ -16,7 +16,7 @@ import structlog
 
 from error_manager.analysis.template_snapshot import TemplateSnapshot
 from error_manager.analysis.templates import TemplateMiner
-from error_manager.core.errors import TemplateSnapshotError
+from error_manager.core.errors import StorageError, TemplateSnapshotError
 from error_manager.core.fingerprint import LOGGER_PART, MESSAGE_PART, template_fingerprint
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.base import Lesson, NewGroup, TemplateLink, TemplateStore
@@ -55,11 +55,27 @@ class Mining:
         """
         learned = 0
         for project in await self._store.waiting():
-            while project not in self._unreadable:
+            learned += await self._learn_all(project)
+        return learned
+
+    async def _learn_all(self, project: ProjectId) -> int:
+        """Take in all new groups of a project; one that fails is left alone from now on.
+
+        The reason is a fault of ours and comes again with the same messages: storing must not end with it.
+        """
+        learned = 0
+        while project not in self._unreadable:
+            try:
                 count = await self._learn(project)
-                learned += count
-                if count < BATCH:
-                    break
+            except StorageError:
+                raise
+            except Exception:  # noqa: BLE001  # see above
+                self._unreadable.add(project)
+                _log.exception("mining_failed", project_id=project)
+                break
+            learned += count
+            if count < BATCH:
+                break
         return learned
 
     async def _learn(self, project: ProjectId) -> int:

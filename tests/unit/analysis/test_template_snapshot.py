@@ -1,4 +1,5 @@
 import json
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -122,3 +123,16 @@ def test_changed_bytes_are_refused_or_read(data):
     except TemplateSnapshotError:
         return
     TemplateMiner.restore(snapshot).add("the job of ida was stopped in 5 ms")
+
+
+SHAPES = ("[5]x", "[6]y", "[7]:a", "kim", "k=5,x", "k=6,y", "k=v", "(z)", "5/a", "a(5)b", "7")
+
+
+@pytest.mark.parametrize("words", list(product(SHAPES, repeat=3)), ids="|".join)
+def test_what_is_published_can_be_read(words):
+    """A slot that takes in a word of another shape may lose a wildcard, and with it the values of that."""
+    miner = TemplateMiner()
+    for word in words:
+        miner.add(f"job failed for shard {word} today")
+    published = miner.publish().to_bytes()
+    assert TemplateSnapshot.from_bytes(published).to_bytes() == published

@@ -212,6 +212,7 @@ HOSTILE = {
     "rust": "thread 'main' panicked at '" * 8_000 + "\n" + "   0: a::<b::<\n" * 10_000,
     "php": "Uncaught Next Uncaught : in a:1\nStack trace:\n#0 {main}\n" * 4_000,
     "at signs": "@http" * 40_000 + ":1:2\n" + "a@http:1:2\n" * 10_000,
+    "empty lines": "a\n at x" + "\n" * 250_000,
     "quotes": "a:1:in `" * 20_000 + "\n" + "\tfrom a:1:in `b'\n" * 10_000,
 }
 

@@ -7,7 +7,7 @@ from tests.mined import PROJECT
 
 from error_manager.analysis.templates import TemplateMiner
 from error_manager.core.fingerprint import template_fingerprint
-from error_manager.core.types import GroupId, PatternId
+from error_manager.core.types import GroupId, PatternId, ProjectId
 from error_manager.flows import mining as mining_module
 from error_manager.flows.mining import Mining, study
 from error_manager.storage.base import MiningState, NewGroup
@@ -103,3 +103,30 @@ async def test_few_projects_are_kept_in_memory(monkeypatch):
             await mining.round()
     assert (few.reads, many.reads) == (2, 9)
     assert few.ends == {1: 3, 2: 3}
+
+
+class _Faulty:
+    """Two projects, of which the first cannot be read by a fault of ours."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def waiting(self):
+        return (ProjectId(1), ProjectId(2))
+
+    async def state(self, project):
+        self.asked.append(project)
+        if project == 1:
+            raise ValueError("a fault")
+        return MiningState(content=b"", pattern_id=PatternId(0))
+
+    async def unread(self, project, start, *, limit):
+        return start, ()
+
+
+async def test_a_fault_in_one_project_ends_neither_mining_nor_the_process():
+    """That project is left alone; the others are read in each round."""
+    store = _Faulty()
+    mining = Mining(store, clock=lambda: None)
+    assert (await mining.round(), await mining.round()) == (0, 0)
+    assert store.asked == [1, 2, 2]

@@ -33,7 +33,7 @@ _MARK: Final = re.compile(
     r"|Stack trace:|\[stacktrace\]|#0 |Sanitizer: |terminate called|@http|@file:|@webpack|@\[native code\]|-extension://"
     r"|\) ?\[0x"
 )
-_NATIVE_NUMBERED: Final = re.compile(r"^\s*#0 +(?:0x[0-9a-fA-F]+ in |\S[^\n]*\) at |\S+ \()", re.MULTILINE)
+_NATIVE_NUMBERED: Final = re.compile(r"^[ \t]*#0 +(?:0x[0-9a-fA-F]+ in |\S[^\n]*\) at |\S+ \()", re.MULTILINE)
 _RUBY: Final = re.compile(r":[0-9]+:in [`']")
 
 Parse = Callable[[Sequence[str]], Trace | None]

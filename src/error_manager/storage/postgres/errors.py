@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from error_manager.core.errors import NotFoundError, StaleCursorError
+import structlog
+
+from error_manager.core.errors import NotFoundError, StaleCursorError, ValidationError
 from error_manager.core.rule_form import rule_from_json
 from error_manager.core.rules import GroupingRule
 from error_manager.core.types import EventId, GroupId, ItemCategory, OutcomeKind, PatternId, ProjectId
@@ -39,6 +41,7 @@ from error_manager.storage.rollup import (
 
 _SQL: Final = named.load("store.sql")
 
+_log = structlog.get_logger()
 _TRIM_ROWS: Final = 20_000
 
 GroupKey = tuple[ProjectId, GroupId]
@@ -114,7 +117,11 @@ class PostgresErrorStore(OneConnection):
             rows = await self._rows("read_rule_sets")
         rules: dict[ProjectId, list[GroupingRule]] = {}
         for project, number, matchers, action in rows:
-            rule = rule_from_json({"matchers": matchers, "action": action}, rule_id=number)
+            try:
+                rule = rule_from_json({"matchers": matchers, "action": action}, rule_id=number)
+            except ValidationError as error:  # of a later release, while both run: the others hold
+                _log.error("rule_unreadable", project_id=project, rule_id=number, detail=str(error))
+                continue
             rules.setdefault(ProjectId(project), []).append(rule)
         return rules
 

@@ -27,4 +27,5 @@ CREATE INDEX pattern_groups_text ON pattern_groups (project_id, template_group_i
 
 -- The patterns that mining reads: those of a bare message, and those of a template.
 CREATE INDEX error_patterns_bare ON error_patterns (project_id, id)
-    WHERE (metadata #>> '{parts,0}') LIKE 'message: %' OR (metadata #>> '{parts,0}') LIKE 'template: #%';
+    WHERE ((metadata #>> '{parts,0}') LIKE 'message: %' OR (metadata #>> '{parts,0}') LIKE 'template: #%')
+        AND metadata -> 'rules' IS NULL;
