@@ -17,7 +17,7 @@ from error_manager.core.errors import ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS
 from error_manager.core.ids import uuid7
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, RuleSet, SetParts
-from error_manager.core.types import ErrorId, EventId
+from error_manager.core.types import ErrorId, EventId, GroupId
 from error_manager.flows import rules
 from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch
@@ -26,6 +26,7 @@ from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.rules import PostgresRules
+from error_manager.storage.rules import Moves
 
 _CODEC = BodyCodec()
 _PATTERNS = """
@@ -36,6 +37,11 @@ _PATTERNS = """
 _HOMES = """
     SELECT event_id, pattern_id FROM project_errors JOIN pattern_groups USING (project_id, group_id)
 """
+_GHOSTS = """
+    SELECT p.id FROM error_patterns p LEFT JOIN pattern_groups g ON g.pattern_id = p.id
+    GROUP BY p.id, p.merged_into HAVING (p.merged_into IS NULL) <> (count(g.*) > 0)
+"""
+"""Live patterns without a group, and groups in patterns that lead on."""
 _GROUPS = "SELECT group_id, pattern_id, by FROM pattern_groups ORDER BY group_id"
 
 
@@ -187,6 +193,54 @@ async def test_what_a_person_merged_stays(svc) -> None:
     assert rows(svc.database, "SELECT sum(frequency) FROM error_patterns WHERE merged_into IS NULL") == [
         (60,)
     ]
+
+
+async def _switched_on(svc) -> tuple[int, int, list[int], int]:
+    """Switch BY_TYPE on; return the rule, what it merged into, what leads there now, and another pattern."""
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    await rules.switch_on(svc, ONE, number, moves_known=True, person_id=None)
+    led = rows(svc.database, "SELECT id, merged_into FROM error_patterns WHERE merged_into IS NOT NULL")
+    other = "SELECT min(id) FROM error_patterns p WHERE merged_into IS NULL AND frequency = 10"
+    return number, led[0][1], [row[0] for row in led], rows(svc.database, other)[0][0]
+
+
+async def test_undo_leaves_no_ghost_where_a_person_merged_on(svc) -> None:
+    """No group moves back, so the patterns that were emptied lead on to where their groups are."""
+    number, into, led, other = await _switched_on(svc)
+    await svc.queries.merge(other, (into,), person_id=None, now=NOW + timedelta(seconds=1))
+    before = rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)
+    assert await rules.switch_off(svc, ONE, number, person_id=None) == 0
+    assert (rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)[: len(before[1])]) == before
+    assert (rows(svc.database, _GHOSTS), len(led)) == ([], 2)
+
+
+async def test_undo_restores_what_was_not_moved_on_alone(svc) -> None:
+    """Of two merged patterns one was split off and merged elsewhere: only the other one is back."""
+    number, into, led, other = await _switched_on(svc)
+    group = rows(svc.database, f"SELECT group_id FROM pattern_groups WHERE origin_id = {led[0]}")[0][0]
+    later = NOW + timedelta(seconds=1)
+    home = await svc.queries.split(into, (group,), title="", person_id=None, now=later)
+    await svc.queries.merge(other, (led[0],), person_id=None, now=later)
+    assert await rules.switch_off(svc, ONE, number, person_id=None) == 1
+    found = dict(rows(svc.database, "SELECT id, merged_into FROM error_patterns"))
+    assert (found[led[0]], found[led[1]], rows(svc.database, _GHOSTS)) == (other, None, [])
+    assert home is not None
+
+
+async def test_groups_go_back_to_where_their_pattern_leads(svc) -> None:
+    """A person merged the pattern a group comes from, that kept others: the group follows them."""
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    ids = [row[0] for row in rows(svc.database, "SELECT id FROM error_patterns ORDER BY id")]
+    groups = dict(rows(svc.database, "SELECT pattern_id, group_id FROM pattern_groups"))
+    move = Moves(groups=((GroupId(bytes(groups[ids[1]])), ids[0]), (GroupId(bytes(groups[ids[2]])), ids[1])))
+    await svc.rules.move(ONE, Moves(groups=move.groups[1:]), person_id=None, now=NOW)
+    await svc.rules.switch_on(ONE, number, Moves(groups=move.groups[:1]), person_id=None, now=NOW)
+    await svc.queries.merge(ids[3], (ids[1],), person_id=None, now=NOW + timedelta(seconds=1))
+    assert await rules.switch_off(svc, ONE, number, person_id=None) == 1
+    homes = dict(rows(svc.database, "SELECT group_id, pattern_id FROM pattern_groups"))
+    assert (homes[groups[ids[1]]], rows(svc.database, _GHOSTS)) == (ids[3], [])
+    counts = rows(svc.database, "SELECT frequency FROM error_patterns WHERE merged_into IS NULL ORDER BY 1")
+    assert counts == [(10,), (10,), (10,), (30,)]
 
 
 async def test_a_rule_for_errors_to_come_only_moves_nothing(svc) -> None:
