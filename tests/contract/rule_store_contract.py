@@ -143,6 +143,11 @@ class RuleStoreContract:
         assert [chunk async for chunk in store.newest(TWO, limit=5)] == []
         assert [await store.count_newest(ONE, limit=limit) for limit in (25, 1000)] == [25, 60]
 
+    async def test_errors_say_whether_a_template_grouped_them(self, store) -> None:
+        """None of these was."""
+        listed = [error async for chunk in store.newest(ONE, limit=25) for error in chunk]
+        assert {error.has_template for error in listed} == {False}
+
     async def test_groups_move_with_a_rule_and_back(self, store) -> None:
         """Known groups move, new ones are taken on; switched off, all is as it was."""
         groups = await groups_of(store)

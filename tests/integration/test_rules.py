@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from tests.contract.rule_store_contract import NOW, ONE, RuleStoreContract, errors, event, stored
 
+from error_manager.core.cataloger import catalog
 from error_manager.core.encoding import event_to_json
 from error_manager.core.errors import ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS
@@ -20,7 +21,7 @@ from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Ma
 from error_manager.core.types import ErrorId, EventId, GroupId
 from error_manager.flows import rules
 from error_manager.runtime.wiring.linear import compile_linear
-from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch
+from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch, TemplateMatch
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
@@ -270,6 +271,29 @@ async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:
     assert live == [(60,)]
     with pytest.raises(ValidationError):
         await rules.regroup(svc, ONE, version=99, errors=1, is_dry=True)
+
+
+def mined(number: int):
+    """Return a bare message that the mined template 7 has grouped."""
+    bare = replace(event(number), message=f"tape {number} of pool {'xyz'[number % 3]} is lost", exceptions=())
+    entry = catalog(bare, template_id=7)
+    return replace(stored(number, bare), entry=entry, template=TemplateMatch(id=7, version=1))
+
+
+async def test_what_a_template_grouped_is_unchanged(svc) -> None:
+    """Neither regrouping nor a dry run takes mined errors for changed; a rule they meet comes first."""
+    with psycopg.connect(svc.database.owner_url) as connection:
+        connection.execute("INSERT INTO templates (project_id, id, text) VALUES (1, 7, 'tape * of pool *')")
+    await keep(svc.database, [mined(number) for number in range(100, 109)])
+    shown, moved = await rules.regroup(svc, ONE, version=VERSION, errors=1000, is_dry=False)
+    assert (shown.errors, shown.changed, shown.follow, moved) == (69, 0, 0, 0)
+    on_tape = GroupingRule(action=SetParts(parts=("tape",)), matchers=(glob("message", "tape*"),))
+    number = (await rules.add(svc, ONE, on_tape, note="", person_id=None)).rule.id
+    await rules.switch_on(svc, ONE, number, moves_known=False, person_id=None)
+    shown, _ = await rules.regroup(svc, ONE, version=VERSION, errors=1000, is_dry=True)
+    assert (shown.changed, shown.moved) == (9, 0)
+    found = await rules.compare(svc, ONE, await rules.flip(svc, ONE, number), errors=1000)
+    assert found.changed == 0
 
 
 async def test_errors_of_a_new_version_come_to_the_pattern_of_the_old_one(svc, monkeypatch) -> None:

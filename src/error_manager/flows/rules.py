@@ -339,9 +339,14 @@ def _read(body: bytes, *, is_head: bool = False) -> ErrorEvent:
 
 
 def _new_group(tally: _Tally, error: KeptError, before: Grouping | None, after: Grouping) -> GroupId:
-    """Return the group an error would come to: its own one unless the two ways disagree about it."""
+    """Return the group an error would come to: its own one unless the two ways disagree about it.
+
+    Mined templates are the same either way: what one has grouped stays, unless a rule comes first.
+    """
     event = _read(error.body)
     ruled = _looked(after, event)
+    if error.has_template and ruled is None:
+        return error.group_id
     was = _looked(before, event) if before is not None else None
     if before is not None and was is None and ruled is None and before.version == after.version:
         return error.group_id

@@ -140,6 +140,7 @@ class MemoryRules:
                     group_id=error.entry.fingerprint.group_id,
                     occurrences=error.event.occurrences,
                     body=msgspec.json.encode(event_to_json(error.event)),
+                    has_template=error.template is not None,
                 )
                 for error in errors[start : start + CHUNK]
             ]

@@ -40,11 +40,15 @@ class RuleBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptError:
-    """A stored error as far as grouping is concerned; ``body`` is its JSON."""
+    """A stored error as far as grouping is concerned; ``body`` is its JSON.
+
+    ``has_template``: its group stands for a mined template.
+    """
 
     group_id: GroupId
     occurrences: int
     body: bytes
+    has_template: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

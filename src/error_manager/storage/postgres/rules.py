@@ -246,6 +246,7 @@ def _opened(codec: BodyCodec, project_id: ProjectId, rows: Sequence[tuple[Any, .
             group_id=GroupId(bytes(group)),
             occurrences=occurrences,
             body=codec.decompress(project_id, dictionary, bytes(body)),
+            has_template=has_template,
         )
-        for group, occurrences, dictionary, body in rows
+        for group, occurrences, dictionary, body, has_template in rows
     ]
