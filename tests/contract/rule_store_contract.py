@@ -166,6 +166,24 @@ class RuleStoreContract:
         assert await store.switch_off(ONE, number, person_id=None, now=NOW) == 2
         assert await store.homes(ONE, [*groups, new]) == before
 
+    async def test_a_plan_for_other_rules_is_refused(self, store) -> None:
+        """Another rule was switched on since, or this one was changed: nothing is switched, nothing moves."""
+        number = await store.add_rule(ONE, CATCH, note="", person_id=None, now=NOW)
+        other = await store.add_rule(ONE, MASK, note="", person_id=None, now=NOW)
+        groups = await groups_of(store)
+        homes = await store.homes(ONE, groups)
+        moves = Moves(groups=((groups[1], homes[groups[0]].pattern_id),))
+        plain = await store.book(ONE)
+        await store.switch_on(ONE, other, Moves(), person_id=None, now=NOW, planned_for=plain)
+        later = await store.book(ONE)
+        await store.change_rule(ONE, GroupingRule(id=number, action=IGNORE.action), note="")
+        for planned_for in (plain, later):
+            with pytest.raises(ConflictError):
+                await store.switch_on(ONE, number, moves, person_id=None, now=NOW, planned_for=planned_for)
+        assert await store.homes(ONE, groups) == homes
+        book = await store.book(ONE)
+        assert await store.switch_on(ONE, number, moves, person_id=None, now=NOW, planned_for=book) == 1
+
     async def test_groups_move_without_a_rule(self, store) -> None:
         """Another version of the fingerprint moves groups, too."""
         groups = await groups_of(store)

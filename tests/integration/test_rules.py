@@ -14,7 +14,7 @@ from tests.contract.rule_store_contract import NOW, ONE, RuleStoreContract, erro
 
 from error_manager.core.cataloger import catalog
 from error_manager.core.encoding import event_to_json
-from error_manager.core.errors import ValidationError
+from error_manager.core.errors import ConflictError, ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS
 from error_manager.core.ids import uuid7
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, RuleSet, SetParts
@@ -244,12 +244,35 @@ async def test_groups_go_back_to_where_their_pattern_leads(svc) -> None:
     assert counts == [(10,), (10,), (10,), (30,)]
 
 
+async def test_a_note_holds_no_nul(svc) -> None:
+    """The field is named; the database is not asked."""
+    with pytest.raises(ValidationError):
+        await rules.add(svc, ONE, BY_TYPE, note="a\0b", person_id=None)
+
+
 async def test_a_rule_for_errors_to_come_only_moves_nothing(svc) -> None:
     """Without known groups following, stored patterns stay as they are."""
     before = rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)
     number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
     assert await rules.switch_on(svc, ONE, number, moves_known=False, person_id=None) == 0
     assert (rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)) == before
+
+
+async def test_a_rule_is_not_switched_on_by_a_plan_for_other_rules(svc, monkeypatch) -> None:
+    """Another rule is switched on while the moves are planned: a conflict, and nothing moved."""
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    other = (await rules.add(svc, ONE, MASKED, note="", person_id=None)).rule.id
+    homes = svc.rules.homes
+
+    async def homes_late(*args):
+        await svc.rules.switch_on(ONE, other, Moves(), person_id=None, now=NOW)
+        return await homes(*args)
+
+    before = rows(svc.database, _GROUPS)
+    monkeypatch.setattr(svc.rules, "homes", homes_late)
+    with pytest.raises(ConflictError):
+        await rules.switch_on(svc, ONE, number, moves_known=True, person_id=None)
+    assert rows(svc.database, _GROUPS) == before
 
 
 async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:

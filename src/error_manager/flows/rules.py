@@ -21,7 +21,7 @@ from error_manager.analysis.regrouping import Part, Plan, plan
 from error_manager.core.cataloger import catalog
 from error_manager.core.errors import NotFoundError, StorageError, ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS, ruled_fingerprint, template_parts
-from error_manager.core.rule_form import MAX_NOTE_CHARS, MAX_RULES, check_rules
+from error_manager.core.rule_form import MAX_NOTE_CHARS, MAX_RULES, NO_NUL, NUL, check_rules
 from error_manager.core.rules import GroupingRule, Ruled, RuleSet
 from error_manager.core.text_mask import remember_masked
 from error_manager.core.types import (
@@ -37,7 +37,7 @@ from error_manager.decoding.native import decode_stored
 from error_manager.decoding.stored import decode_grouped
 from error_manager.flows.services import QueryServices
 from error_manager.storage.base import ErrorDetail
-from error_manager.storage.rules import KeptError, Moves, Preview, StoredRule
+from error_manager.storage.rules import KeptError, Moves, Preview, RuleBook, StoredRule
 
 AT_ONCE: Final = 1_000
 """Errors of a dry run that is answered at once."""
@@ -179,11 +179,20 @@ async def switch_on(
     person_id: int | None,
     errors: int = MAX_ERRORS,
 ) -> int:
-    """Switch a rule on for errors to come; with ``moves_known`` known groups follow. Return how many."""
-    moves = Moves()
+    """Switch a rule on for errors to come; with ``moves_known`` known groups follow. Return how many.
+
+    Raises:
+        NotFoundError: there is no such rule.
+        ConflictError: it is switched on already, or rules changed while its moves were planned.
+    """
+    moves, book = Moves(), None
     if moves_known:
-        moves = moves_of(await planned(svc, project_id, await flip(svc, project_id, rule_id), errors=errors))
-    return await svc.rules.switch_on(project_id, rule_id, moves, person_id=person_id, now=svc.clock())
+        await find(svc, project_id, rule_id)
+        book = await svc.rules.book(project_id)
+        moves = moves_of(await planned(svc, project_id, _flipped(svc, book, rule_id), errors=errors))
+    return await svc.rules.switch_on(
+        project_id, rule_id, moves, person_id=person_id, now=svc.clock(), planned_for=book
+    )
 
 
 async def switch_off(
@@ -199,6 +208,8 @@ def _check(svc: QueryServices, rule: GroupingRule, note: str) -> None:
         raise ValidationError(
             [FieldError(path="note", message=f"expected at most {MAX_NOTE_CHARS} characters")]
         )
+    if NUL in note:
+        raise ValidationError([FieldError(path="note", message=NO_NUL)])
 
 
 # --- dry runs -----------------------------------------------------------------------------------------------
@@ -207,7 +218,10 @@ def _check(svc: QueryServices, rule: GroupingRule, note: str) -> None:
 async def flip(svc: QueryServices, project_id: ProjectId, rule_id: int) -> tuple[Grouping, Grouping]:
     """Return the grouping as it is, and with one rule switched the other way."""
     await find(svc, project_id, rule_id)
-    book = await svc.rules.book(project_id)
+    return _flipped(svc, await svc.rules.book(project_id), rule_id)
+
+
+def _flipped(svc: QueryServices, book: RuleBook, rule_id: int) -> tuple[Grouping, Grouping]:
     flipped = tuple(
         replace(stored, is_active=stored.is_active != (stored.rule.id == rule_id)) for stored in book.rules
     )
