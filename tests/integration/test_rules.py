@@ -14,7 +14,7 @@ from tests.contract.rule_store_contract import NOW, ONE, RuleStoreContract, erro
 
 from error_manager.core.cataloger import catalog
 from error_manager.core.encoding import event_to_json
-from error_manager.core.errors import ConflictError, ValidationError
+from error_manager.core.errors import ConflictError, StorageUnavailableError, ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS
 from error_manager.core.ids import uuid7
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, RuleSet, SetParts
@@ -273,6 +273,39 @@ async def test_a_rule_is_not_switched_on_by_a_plan_for_other_rules(svc, monkeypa
     with pytest.raises(ConflictError):
         await rules.switch_on(svc, ONE, number, moves_known=True, person_id=None)
     assert rows(svc.database, _GROUPS) == before
+
+
+async def _started(svc):
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    ways = await rules.flip(svc, ONE, number)
+    return await rules.start_preview(svc, ONE, ways, rule_id=number, errors=1000)
+
+
+@pytest.mark.parametrize("error", [StorageUnavailableError("away"), ValueError("odd")])
+async def test_a_preview_says_that_it_failed(svc, monkeypatch, error) -> None:
+    """Whatever went wrong in the background, it is not running any more."""
+    number, run = await _started(svc)
+
+    async def homes(*args):
+        raise error
+
+    monkeypatch.setattr(svc.rules, "homes", homes)
+    await run()
+    found = await rules.find_preview(svc, ONE, number)
+    assert (found.failure != "", found.result) == (True, None)
+
+
+async def test_a_silent_preview_has_failed(svc) -> None:
+    """Its process ended: after a minute without a word it counts as failed; one that is done stays done."""
+    number, run = await _started(svc)
+    svc.clock = lambda: NOW + timedelta(seconds=60)
+    assert (await rules.find_preview(svc, ONE, number)).failure == ""
+    svc.clock = lambda: NOW + timedelta(seconds=61)
+    assert (await rules.find_preview(svc, ONE, number)).failure != ""
+    await run()
+    svc.clock = lambda: NOW + timedelta(days=1)
+    found = await rules.find_preview(svc, ONE, number)
+    assert (found.failure, found.done) == ("", 60)
 
 
 async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:

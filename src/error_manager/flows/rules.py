@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -43,6 +44,8 @@ AT_ONCE: Final = 1_000
 """Errors of a dry run that is answered at once."""
 MAX_ERRORS: Final = 100_000
 """Errors that a dry run, and switching a rule on, look at."""
+SILENCE: Final = timedelta(seconds=60)
+"""A dry run that has not said for so long how far it is does not run any more."""
 _SHOWN: Final = 50
 """Merges and splits that a dry run lists, and parts of each."""
 _MESSAGE_CHARS: Final = 300
@@ -466,16 +469,35 @@ async def start_preview(
     async def run() -> None:
         try:
             result = await compare(svc, project_id, ways, errors=errors, told=told)
+            kept = msgspec.to_builtins(result)
+            await svc.rules.note_preview(project_id, number, done=total, now=svc.clock(), result=kept)
         except StorageError as error:
             _log.warning("preview_failed", project_id=project_id, detail=str(error))
-            await svc.rules.note_preview(
-                project_id, number, done=0, now=svc.clock(), failure="The database went away. Try again."
-            )
-            return
-        kept = msgspec.to_builtins(result)
-        await svc.rules.note_preview(project_id, number, done=total, now=svc.clock(), result=kept)
+            await failed("The database went away. Try again.")
+        except Exception:  # noqa: BLE001  # entry point: nobody waits for it, so the preview says that it failed
+            _log.exception("preview_failed", project_id=project_id)
+            await failed("It failed. The log of the server says why.")
+
+    async def failed(why: str) -> None:
+        try:
+            await svc.rules.note_preview(project_id, number, done=0, now=svc.clock(), failure=why)
+        except StorageError as error:  # it counts as failed when it says nothing more
+            _log.warning("preview_not_noted", project_id=project_id, detail=str(error))
 
     return number, run
+
+
+async def find_preview(svc: QueryServices, project_id: ProjectId, number: int) -> Preview:
+    """Return a dry run; one that says nothing any more has failed: its process has ended.
+
+    Raises:
+        NotFoundError: there is none of that id.
+    """
+    preview = await svc.rules.preview(project_id, number)
+    is_open = preview.result is None and not preview.failure
+    if is_open and svc.clock() - preview.updated_at > SILENCE:
+        return replace(preview, failure="It ended without a result. Try again.")
+    return preview
 
 
 def comparison_of(preview: Preview) -> Comparison | None:

@@ -92,7 +92,7 @@ async def show_rule(
     asked = request.query_params.get("preview", "")
     preview = None
     if asked.isascii() and asked.isdigit():
-        preview = await services.rules.preview(project.id, int(asked[:18]))
+        preview = await rules.find_preview(services, project.id, int(asked[:18]))
     return await _rule_page(request, services, project, stored, form_of(stored), preview=preview)
 
 
