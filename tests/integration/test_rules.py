@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -306,6 +307,32 @@ async def test_a_silent_preview_has_failed(svc) -> None:
     svc.clock = lambda: NOW + timedelta(days=1)
     found = await rules.find_preview(svc, ONE, number)
     assert (found.failure, found.done) == ("", 60)
+
+
+async def test_dry_runs_take_turns(svc, monkeypatch) -> None:
+    """However many are asked for, one reads at a time; those that wait say that they do."""
+    reading, most, waits = 0, 0, []
+    newest = svc.rules.newest
+
+    async def watched(*args, **kwargs):
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0.02)
+        async for chunk in newest(*args, **kwargs):
+            yield chunk
+        reading -= 1
+
+    async def told(done: int) -> None:
+        waits.append(done)
+
+    monkeypatch.setattr(svc.rules, "newest", watched)
+    monkeypatch.setattr(rules, "_BEAT_S", 0.01)
+    ways = await rules.draft(svc, ONE, [BY_TYPE])
+    runs = [rules.compare(svc, ONE, ways, errors=1000, told=told) for _ in range(6)]
+    found = await asyncio.wait_for(asyncio.gather(*runs), timeout=30)
+    assert ({one.errors for one in found}, most) == ({60}, 1)
+    assert (0 in waits, waits.count(60)) == (True, 6)
 
 
 async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:

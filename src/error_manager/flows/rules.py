@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 import structlog
@@ -49,6 +50,9 @@ SILENCE: Final = timedelta(seconds=60)
 _SHOWN: Final = 50
 """Merges and splits that a dry run lists, and parts of each."""
 _MESSAGE_CHARS: Final = 300
+_BEAT_S: Final = 15.0
+"""A dry run that waits for its turn says so this often."""
+_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
 _log = structlog.get_logger()
 
 Told = Callable[[int], Awaitable[None]]
@@ -311,6 +315,27 @@ async def regroup(
     return shown, await svc.rules.move(project_id, moves_of(made), person_id=None, now=svc.clock())
 
 
+@asynccontextmanager
+async def _turn(told: Told | None) -> AsyncGenerator[None, None]:
+    """Let one dry run of this process at a time read errors: each holds a connection of the pool meanwhile.
+
+    Those that wait say so, lest they count as ended.
+    """
+    turn = _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1))
+    while True:
+        try:
+            async with asyncio.timeout(_BEAT_S):
+                await turn.acquire()
+            break
+        except TimeoutError:
+            if told is not None:
+                await told(0)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
 async def _tallied(
     svc: QueryServices,
     project_id: ProjectId,
@@ -321,7 +346,7 @@ async def _tallied(
 ) -> _Tally:
     tally = _Tally()
     done = 0
-    async with aclosing(svc.rules.newest(project_id, limit=errors)) as chunks:
+    async with _turn(told), aclosing(svc.rules.newest(project_id, limit=errors)) as chunks:
         async for chunk in chunks:
             await asyncio.to_thread(_count, tally, chunk, *ways)
             done += len(chunk)
