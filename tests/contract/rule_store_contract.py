@@ -143,6 +143,11 @@ class RuleStoreContract:
         assert [chunk async for chunk in store.newest(TWO, limit=5)] == []
         assert [await store.count_newest(ONE, limit=limit) for limit in (25, 1000)] == [25, 60]
 
+    async def test_errors_say_whether_a_template_grouped_them(self, store) -> None:
+        """None of these was."""
+        listed = [error async for chunk in store.newest(ONE, limit=25) for error in chunk]
+        assert {error.has_template for error in listed} == {False}
+
     async def test_groups_move_with_a_rule_and_back(self, store) -> None:
         """Known groups move, new ones are taken on; switched off, all is as it was."""
         groups = await groups_of(store)
@@ -160,6 +165,24 @@ class RuleStoreContract:
         assert {g: after[g] for g in groups[3:]} == {g: before[g] for g in groups[3:]}
         assert await store.switch_off(ONE, number, person_id=None, now=NOW) == 2
         assert await store.homes(ONE, [*groups, new]) == before
+
+    async def test_a_plan_for_other_rules_is_refused(self, store) -> None:
+        """Another rule was switched on since, or this one was changed: nothing is switched, nothing moves."""
+        number = await store.add_rule(ONE, CATCH, note="", person_id=None, now=NOW)
+        other = await store.add_rule(ONE, MASK, note="", person_id=None, now=NOW)
+        groups = await groups_of(store)
+        homes = await store.homes(ONE, groups)
+        moves = Moves(groups=((groups[1], homes[groups[0]].pattern_id),))
+        plain = await store.book(ONE)
+        await store.switch_on(ONE, other, Moves(), person_id=None, now=NOW, planned_for=plain)
+        later = await store.book(ONE)
+        await store.change_rule(ONE, GroupingRule(id=number, action=IGNORE.action), note="")
+        for planned_for in (plain, later):
+            with pytest.raises(ConflictError):
+                await store.switch_on(ONE, number, moves, person_id=None, now=NOW, planned_for=planned_for)
+        assert await store.homes(ONE, groups) == homes
+        book = await store.book(ONE)
+        assert await store.switch_on(ONE, number, moves, person_id=None, now=NOW, planned_for=book) == 1
 
     async def test_groups_move_without_a_rule(self, store) -> None:
         """Another version of the fingerprint moves groups, too."""

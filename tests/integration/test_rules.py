@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -12,20 +13,22 @@ import psycopg
 import pytest
 from tests.contract.rule_store_contract import NOW, ONE, RuleStoreContract, errors, event, stored
 
+from error_manager.core.cataloger import catalog
 from error_manager.core.encoding import event_to_json
-from error_manager.core.errors import ValidationError
+from error_manager.core.errors import ConflictError, StorageUnavailableError, ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS
 from error_manager.core.ids import uuid7
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, RuleSet, SetParts
-from error_manager.core.types import ErrorId, EventId
+from error_manager.core.types import ErrorId, EventId, GroupId
 from error_manager.flows import rules
 from error_manager.runtime.wiring.linear import compile_linear
-from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch
+from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch, TemplateMatch
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.rules import PostgresRules
+from error_manager.storage.rules import Moves
 
 _CODEC = BodyCodec()
 _PATTERNS = """
@@ -36,6 +39,11 @@ _PATTERNS = """
 _HOMES = """
     SELECT event_id, pattern_id FROM project_errors JOIN pattern_groups USING (project_id, group_id)
 """
+_GHOSTS = """
+    SELECT p.id FROM error_patterns p LEFT JOIN pattern_groups g ON g.pattern_id = p.id
+    GROUP BY p.id, p.merged_into HAVING (p.merged_into IS NULL) <> (count(g.*) > 0)
+"""
+"""Live patterns without a group, and groups in patterns that lead on."""
 _GROUPS = "SELECT group_id, pattern_id, by FROM pattern_groups ORDER BY group_id"
 
 
@@ -189,12 +197,142 @@ async def test_what_a_person_merged_stays(svc) -> None:
     ]
 
 
+async def _switched_on(svc) -> tuple[int, int, list[int], int]:
+    """Switch BY_TYPE on; return the rule, what it merged into, what leads there now, and another pattern."""
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    await rules.switch_on(svc, ONE, number, moves_known=True, person_id=None)
+    led = rows(svc.database, "SELECT id, merged_into FROM error_patterns WHERE merged_into IS NOT NULL")
+    other = "SELECT min(id) FROM error_patterns p WHERE merged_into IS NULL AND frequency = 10"
+    return number, led[0][1], [row[0] for row in led], rows(svc.database, other)[0][0]
+
+
+async def test_undo_leaves_no_ghost_where_a_person_merged_on(svc) -> None:
+    """No group moves back, so the patterns that were emptied lead on to where their groups are."""
+    number, into, led, other = await _switched_on(svc)
+    await svc.queries.merge(other, (into,), person_id=None, now=NOW + timedelta(seconds=1))
+    before = rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)
+    assert await rules.switch_off(svc, ONE, number, person_id=None) == 0
+    assert (rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)[: len(before[1])]) == before
+    assert (rows(svc.database, _GHOSTS), len(led)) == ([], 2)
+
+
+async def test_undo_restores_what_was_not_moved_on_alone(svc) -> None:
+    """Of two merged patterns one was split off and merged elsewhere: only the other one is back."""
+    number, into, led, other = await _switched_on(svc)
+    group = rows(svc.database, f"SELECT group_id FROM pattern_groups WHERE origin_id = {led[0]}")[0][0]
+    later = NOW + timedelta(seconds=1)
+    home = await svc.queries.split(into, (group,), title="", person_id=None, now=later)
+    await svc.queries.merge(other, (led[0],), person_id=None, now=later)
+    assert await rules.switch_off(svc, ONE, number, person_id=None) == 1
+    found = dict(rows(svc.database, "SELECT id, merged_into FROM error_patterns"))
+    assert (found[led[0]], found[led[1]], rows(svc.database, _GHOSTS)) == (other, None, [])
+    assert home is not None
+
+
+async def test_groups_go_back_to_where_their_pattern_leads(svc) -> None:
+    """A person merged the pattern a group comes from, that kept others: the group follows them."""
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    ids = [row[0] for row in rows(svc.database, "SELECT id FROM error_patterns ORDER BY id")]
+    groups = dict(rows(svc.database, "SELECT pattern_id, group_id FROM pattern_groups"))
+    move = Moves(groups=((GroupId(bytes(groups[ids[1]])), ids[0]), (GroupId(bytes(groups[ids[2]])), ids[1])))
+    await svc.rules.move(ONE, Moves(groups=move.groups[1:]), person_id=None, now=NOW)
+    await svc.rules.switch_on(ONE, number, Moves(groups=move.groups[:1]), person_id=None, now=NOW)
+    await svc.queries.merge(ids[3], (ids[1],), person_id=None, now=NOW + timedelta(seconds=1))
+    assert await rules.switch_off(svc, ONE, number, person_id=None) == 1
+    homes = dict(rows(svc.database, "SELECT group_id, pattern_id FROM pattern_groups"))
+    assert (homes[groups[ids[1]]], rows(svc.database, _GHOSTS)) == (ids[3], [])
+    counts = rows(svc.database, "SELECT frequency FROM error_patterns WHERE merged_into IS NULL ORDER BY 1")
+    assert counts == [(10,), (10,), (10,), (30,)]
+
+
+async def test_a_note_holds_no_nul(svc) -> None:
+    """The field is named; the database is not asked."""
+    with pytest.raises(ValidationError):
+        await rules.add(svc, ONE, BY_TYPE, note="a\0b", person_id=None)
+
+
 async def test_a_rule_for_errors_to_come_only_moves_nothing(svc) -> None:
     """Without known groups following, stored patterns stay as they are."""
     before = rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)
     number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
     assert await rules.switch_on(svc, ONE, number, moves_known=False, person_id=None) == 0
     assert (rows(svc.database, _PATTERNS), rows(svc.database, _GROUPS)) == before
+
+
+async def test_a_rule_is_not_switched_on_by_a_plan_for_other_rules(svc, monkeypatch) -> None:
+    """Another rule is switched on while the moves are planned: a conflict, and nothing moved."""
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    other = (await rules.add(svc, ONE, MASKED, note="", person_id=None)).rule.id
+    homes = svc.rules.homes
+
+    async def homes_late(*args):
+        await svc.rules.switch_on(ONE, other, Moves(), person_id=None, now=NOW)
+        return await homes(*args)
+
+    before = rows(svc.database, _GROUPS)
+    monkeypatch.setattr(svc.rules, "homes", homes_late)
+    with pytest.raises(ConflictError):
+        await rules.switch_on(svc, ONE, number, moves_known=True, person_id=None)
+    assert rows(svc.database, _GROUPS) == before
+
+
+async def _started(svc):
+    number = (await rules.add(svc, ONE, BY_TYPE, note="", person_id=None)).rule.id
+    ways = await rules.flip(svc, ONE, number)
+    return await rules.start_preview(svc, ONE, ways, rule_id=number, errors=1000)
+
+
+@pytest.mark.parametrize("error", [StorageUnavailableError("away"), ValueError("odd")])
+async def test_a_preview_says_that_it_failed(svc, monkeypatch, error) -> None:
+    """Whatever went wrong in the background, it is not running any more."""
+    number, run = await _started(svc)
+
+    async def homes(*args):
+        raise error
+
+    monkeypatch.setattr(svc.rules, "homes", homes)
+    await run()
+    found = await rules.find_preview(svc, ONE, number)
+    assert (found.failure != "", found.result) == (True, None)
+
+
+async def test_a_silent_preview_has_failed(svc) -> None:
+    """Its process ended: after a minute without a word it counts as failed; one that is done stays done."""
+    number, run = await _started(svc)
+    svc.clock = lambda: NOW + timedelta(seconds=60)
+    assert (await rules.find_preview(svc, ONE, number)).failure == ""
+    svc.clock = lambda: NOW + timedelta(seconds=61)
+    assert (await rules.find_preview(svc, ONE, number)).failure != ""
+    await run()
+    svc.clock = lambda: NOW + timedelta(days=1)
+    found = await rules.find_preview(svc, ONE, number)
+    assert (found.failure, found.done) == ("", 60)
+
+
+async def test_dry_runs_take_turns(svc, monkeypatch) -> None:
+    """However many are asked for, one reads at a time; those that wait say that they do."""
+    reading, most, waits = 0, 0, []
+    newest = svc.rules.newest
+
+    async def watched(*args, **kwargs):
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0.02)
+        async for chunk in newest(*args, **kwargs):
+            yield chunk
+        reading -= 1
+
+    async def told(done: int) -> None:
+        waits.append(done)
+
+    monkeypatch.setattr(svc.rules, "newest", watched)
+    monkeypatch.setattr(rules, "_BEAT_S", 0.01)
+    ways = await rules.draft(svc, ONE, [BY_TYPE])
+    runs = [rules.compare(svc, ONE, ways, errors=1000, told=told) for _ in range(6)]
+    found = await asyncio.wait_for(asyncio.gather(*runs), timeout=30)
+    assert ({one.errors for one in found}, most) == ({60}, 1)
+    assert (0 in waits, waits.count(60)) == (True, 6)
 
 
 async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:
@@ -216,6 +354,29 @@ async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:
     assert live == [(60,)]
     with pytest.raises(ValidationError):
         await rules.regroup(svc, ONE, version=99, errors=1, is_dry=True)
+
+
+def mined(number: int):
+    """Return a bare message that the mined template 7 has grouped."""
+    bare = replace(event(number), message=f"tape {number} of pool {'xyz'[number % 3]} is lost", exceptions=())
+    entry = catalog(bare, template_id=7)
+    return replace(stored(number, bare), entry=entry, template=TemplateMatch(id=7, version=1))
+
+
+async def test_what_a_template_grouped_is_unchanged(svc) -> None:
+    """Neither regrouping nor a dry run takes mined errors for changed; a rule they meet comes first."""
+    with psycopg.connect(svc.database.owner_url) as connection:
+        connection.execute("INSERT INTO templates (project_id, id, text) VALUES (1, 7, 'tape * of pool *')")
+    await keep(svc.database, [mined(number) for number in range(100, 109)])
+    shown, moved = await rules.regroup(svc, ONE, version=VERSION, errors=1000, is_dry=False)
+    assert (shown.errors, shown.changed, shown.follow, moved) == (69, 0, 0, 0)
+    on_tape = GroupingRule(action=SetParts(parts=("tape",)), matchers=(glob("message", "tape*"),))
+    number = (await rules.add(svc, ONE, on_tape, note="", person_id=None)).rule.id
+    await rules.switch_on(svc, ONE, number, moves_known=False, person_id=None)
+    shown, _ = await rules.regroup(svc, ONE, version=VERSION, errors=1000, is_dry=True)
+    assert (shown.changed, shown.moved) == (9, 0)
+    found = await rules.compare(svc, ONE, await rules.flip(svc, ONE, number), errors=1000)
+    assert found.changed == 0
 
 
 async def test_errors_of_a_new_version_come_to_the_pattern_of_the_old_one(svc, monkeypatch) -> None:

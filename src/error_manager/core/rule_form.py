@@ -27,6 +27,9 @@ MAX_PATTERN_CHARS: Final = 500
 MAX_PARTS: Final = 8
 MAX_PART_CHARS: Final = 200
 MAX_NOTE_CHARS: Final = 500
+NUL: Final = "\0"
+"""No database text holds it."""
+NO_NUL: Final = "expected no NUL character"
 PLACEHOLDERS: Final = (
     "default",
     "type",
@@ -215,6 +218,8 @@ def _wrong_parts(parts: tuple[str, ...], groups: int) -> Iterable[FieldError]:
     for place, part in enumerate(parts[:MAX_PARTS]):
         if not 1 <= len(part.strip()) <= MAX_PART_CHARS or len(part) > MAX_PART_CHARS:
             yield FieldError(path=f"{path}.{place}", message=f"expected 1 to {MAX_PART_CHARS} characters")
+        if NUL in part:
+            yield FieldError(path=f"{path}.{place}", message=NO_NUL)
         for name in PLACEHOLDER.findall(part):
             if not _is_placeholder(name, groups):
                 known = ", ".join((*PLACEHOLDERS, f"{TAG_PREFIX}<name>", "capture.<number>"))
@@ -226,7 +231,7 @@ def _wrong_parts(parts: tuple[str, ...], groups: int) -> Iterable[FieldError]:
 
 
 def _is_field(name: str) -> bool:
-    return name in FIELDS or (name.startswith(TAG_PREFIX) and name != TAG_PREFIX)
+    return name in FIELDS or (name.startswith(TAG_PREFIX) and name != TAG_PREFIX and NUL not in name)
 
 
 def _is_placeholder(name: str, groups: int) -> bool:
@@ -240,6 +245,8 @@ def _tried(pattern: str, written: str, compile_pattern: CompileLinear) -> tuple[
     """Return what is wrong with a pattern ("" for nothing) and its number of groups."""
     if not pattern:
         return "expected a pattern", 0
+    if NUL in pattern:
+        return NO_NUL, 0
     if len(pattern) > MAX_PATTERN_CHARS:
         return f"a pattern has at most {MAX_PATTERN_CHARS} characters", 0
     try:

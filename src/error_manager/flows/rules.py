@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 import structlog
@@ -21,7 +23,7 @@ from error_manager.analysis.regrouping import Part, Plan, plan
 from error_manager.core.cataloger import catalog
 from error_manager.core.errors import NotFoundError, StorageError, ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS, ruled_fingerprint, template_parts
-from error_manager.core.rule_form import MAX_NOTE_CHARS, MAX_RULES, check_rules
+from error_manager.core.rule_form import MAX_NOTE_CHARS, MAX_RULES, NO_NUL, NUL, check_rules
 from error_manager.core.rules import GroupingRule, Ruled, RuleSet
 from error_manager.core.text_mask import remember_masked
 from error_manager.core.types import (
@@ -37,15 +39,20 @@ from error_manager.decoding.native import decode_stored
 from error_manager.decoding.stored import decode_grouped
 from error_manager.flows.services import QueryServices
 from error_manager.storage.base import ErrorDetail
-from error_manager.storage.rules import KeptError, Moves, Preview, StoredRule
+from error_manager.storage.rules import KeptError, Moves, Preview, RuleBook, StoredRule
 
 AT_ONCE: Final = 1_000
 """Errors of a dry run that is answered at once."""
 MAX_ERRORS: Final = 100_000
 """Errors that a dry run, and switching a rule on, look at."""
+SILENCE: Final = timedelta(seconds=60)
+"""A dry run that has not said for so long how far it is does not run any more."""
 _SHOWN: Final = 50
 """Merges and splits that a dry run lists, and parts of each."""
 _MESSAGE_CHARS: Final = 300
+_BEAT_S: Final = 15.0
+"""A dry run that waits for its turn says so this often."""
+_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
 _log = structlog.get_logger()
 
 Told = Callable[[int], Awaitable[None]]
@@ -179,11 +186,20 @@ async def switch_on(
     person_id: int | None,
     errors: int = MAX_ERRORS,
 ) -> int:
-    """Switch a rule on for errors to come; with ``moves_known`` known groups follow. Return how many."""
-    moves = Moves()
+    """Switch a rule on for errors to come; with ``moves_known`` known groups follow. Return how many.
+
+    Raises:
+        NotFoundError: there is no such rule.
+        ConflictError: it is switched on already, or rules changed while its moves were planned.
+    """
+    moves, book = Moves(), None
     if moves_known:
-        moves = moves_of(await planned(svc, project_id, await flip(svc, project_id, rule_id), errors=errors))
-    return await svc.rules.switch_on(project_id, rule_id, moves, person_id=person_id, now=svc.clock())
+        await find(svc, project_id, rule_id)
+        book = await svc.rules.book(project_id)
+        moves = moves_of(await planned(svc, project_id, _flipped(svc, book, rule_id), errors=errors))
+    return await svc.rules.switch_on(
+        project_id, rule_id, moves, person_id=person_id, now=svc.clock(), planned_for=book
+    )
 
 
 async def switch_off(
@@ -199,6 +215,8 @@ def _check(svc: QueryServices, rule: GroupingRule, note: str) -> None:
         raise ValidationError(
             [FieldError(path="note", message=f"expected at most {MAX_NOTE_CHARS} characters")]
         )
+    if NUL in note:
+        raise ValidationError([FieldError(path="note", message=NO_NUL)])
 
 
 # --- dry runs -----------------------------------------------------------------------------------------------
@@ -207,7 +225,10 @@ def _check(svc: QueryServices, rule: GroupingRule, note: str) -> None:
 async def flip(svc: QueryServices, project_id: ProjectId, rule_id: int) -> tuple[Grouping, Grouping]:
     """Return the grouping as it is, and with one rule switched the other way."""
     await find(svc, project_id, rule_id)
-    book = await svc.rules.book(project_id)
+    return _flipped(svc, await svc.rules.book(project_id), rule_id)
+
+
+def _flipped(svc: QueryServices, book: RuleBook, rule_id: int) -> tuple[Grouping, Grouping]:
     flipped = tuple(
         replace(stored, is_active=stored.is_active != (stored.rule.id == rule_id)) for stored in book.rules
     )
@@ -294,6 +315,27 @@ async def regroup(
     return shown, await svc.rules.move(project_id, moves_of(made), person_id=None, now=svc.clock())
 
 
+@asynccontextmanager
+async def _turn(told: Told | None) -> AsyncGenerator[None, None]:
+    """Let one dry run of this process at a time read errors: each holds a connection of the pool meanwhile.
+
+    Those that wait say so, lest they count as ended.
+    """
+    turn = _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1))
+    while True:
+        try:
+            async with asyncio.timeout(_BEAT_S):
+                await turn.acquire()
+            break
+        except TimeoutError:
+            if told is not None:
+                await told(0)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
 async def _tallied(
     svc: QueryServices,
     project_id: ProjectId,
@@ -304,7 +346,7 @@ async def _tallied(
 ) -> _Tally:
     tally = _Tally()
     done = 0
-    async with aclosing(svc.rules.newest(project_id, limit=errors)) as chunks:
+    async with _turn(told), aclosing(svc.rules.newest(project_id, limit=errors)) as chunks:
         async for chunk in chunks:
             await asyncio.to_thread(_count, tally, chunk, *ways)
             done += len(chunk)
@@ -339,9 +381,14 @@ def _read(body: bytes, *, is_head: bool = False) -> ErrorEvent:
 
 
 def _new_group(tally: _Tally, error: KeptError, before: Grouping | None, after: Grouping) -> GroupId:
-    """Return the group an error would come to: its own one unless the two ways disagree about it."""
+    """Return the group an error would come to: its own one unless the two ways disagree about it.
+
+    Mined templates are the same either way: what one has grouped stays, unless a rule comes first.
+    """
     event = _read(error.body)
     ruled = _looked(after, event)
+    if error.has_template and ruled is None:
+        return error.group_id
     was = _looked(before, event) if before is not None else None
     if before is not None and was is None and ruled is None and before.version == after.version:
         return error.group_id
@@ -447,16 +494,35 @@ async def start_preview(
     async def run() -> None:
         try:
             result = await compare(svc, project_id, ways, errors=errors, told=told)
+            kept = msgspec.to_builtins(result)
+            await svc.rules.note_preview(project_id, number, done=total, now=svc.clock(), result=kept)
         except StorageError as error:
             _log.warning("preview_failed", project_id=project_id, detail=str(error))
-            await svc.rules.note_preview(
-                project_id, number, done=0, now=svc.clock(), failure="The database went away. Try again."
-            )
-            return
-        kept = msgspec.to_builtins(result)
-        await svc.rules.note_preview(project_id, number, done=total, now=svc.clock(), result=kept)
+            await failed("The database went away. Try again.")
+        except Exception:  # noqa: BLE001  # entry point: nobody waits for it, so the preview says that it failed
+            _log.exception("preview_failed", project_id=project_id)
+            await failed("It failed. The log of the server says why.")
+
+    async def failed(why: str) -> None:
+        try:
+            await svc.rules.note_preview(project_id, number, done=0, now=svc.clock(), failure=why)
+        except StorageError as error:  # it counts as failed when it says nothing more
+            _log.warning("preview_not_noted", project_id=project_id, detail=str(error))
 
     return number, run
+
+
+async def find_preview(svc: QueryServices, project_id: ProjectId, number: int) -> Preview:
+    """Return a dry run; one that says nothing any more has failed: its process has ended.
+
+    Raises:
+        NotFoundError: there is none of that id.
+    """
+    preview = await svc.rules.preview(project_id, number)
+    is_open = preview.result is None and not preview.failure
+    if is_open and svc.clock() - preview.updated_at > SILENCE:
+        return replace(preview, failure="It ended without a result. Try again.")
+    return preview
 
 
 def comparison_of(preview: Preview) -> Comparison | None:

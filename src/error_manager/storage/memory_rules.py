@@ -22,6 +22,7 @@ from error_manager.storage.rules import (
     RuleBook,
     StoredRule,
     check_order,
+    check_planned,
     find_rule,
 )
 
@@ -88,11 +89,19 @@ class MemoryRules:
         project.version += 1
 
     async def switch_on(
-        self, project_id: ProjectId, rule_id: int, moves: Moves, *, person_id: int | None, now: datetime
+        self,
+        project_id: ProjectId,
+        rule_id: int,
+        moves: Moves,
+        *,
+        person_id: int | None,
+        now: datetime,
+        planned_for: RuleBook | None = None,
     ) -> int:
         """Switch a rule on and move groups, in one step."""
         del person_id, now
         project = self._of(project_id)
+        check_planned(await self.book(project_id), rule_id, planned_for)
         self._switch(project, find_rule(project.rules, rule_id, is_active=False))
         before, after = _applied(project.map, moves)
         project.moved[rule_id] = before, after
@@ -140,6 +149,7 @@ class MemoryRules:
                     group_id=error.entry.fingerprint.group_id,
                     occurrences=error.event.occurrences,
                     body=msgspec.json.encode(event_to_json(error.event)),
+                    has_template=error.template is not None,
                 )
                 for error in errors[start : start + CHUNK]
             ]

@@ -40,11 +40,15 @@ class RuleBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptError:
-    """A stored error as far as grouping is concerned; ``body`` is its JSON."""
+    """A stored error as far as grouping is concerned; ``body`` is its JSON.
+
+    ``has_template``: its group stands for a mined template.
+    """
 
     group_id: GroupId
     occurrences: int
     body: bytes
+    has_template: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,22 @@ def find_rule(rules: Sequence[StoredRule], rule_id: int, *, is_active: bool) -> 
     return stored
 
 
+def check_planned(book: RuleBook, rule_id: int, planned_for: RuleBook | None) -> None:
+    """Refuse to switch on a rule by a plan that was made for other rules (None: there is no plan).
+
+    Raises:
+        NotFoundError: there is no such rule.
+        ConflictError: it is switched on already, or the rules have changed since.
+    """
+    stored = find_rule(book.rules, rule_id, is_active=False)
+    if planned_for is None:
+        return
+    is_same = any(other.rule == stored.rule for other in planned_for.rules)
+    if book.version != planned_for.version or not is_same:
+        message = "The rules were changed meanwhile. Look at what it would change now, and try again."
+        raise ConflictError(message)
+
+
 class RuleStore(Protocol):
     """Where rules are kept and what they move in the map.
 
@@ -147,15 +167,23 @@ class RuleStore(Protocol):
         ...
 
     async def switch_on(
-        self, project_id: ProjectId, rule_id: int, moves: Moves, *, person_id: int | None, now: datetime
+        self,
+        project_id: ProjectId,
+        rule_id: int,
+        moves: Moves,
+        *,
+        person_id: int | None,
+        now: datetime,
+        planned_for: RuleBook | None = None,
     ) -> int:
         """Switch a rule on and move groups, in one step; return how many known groups moved.
 
-        Groups that a person put where they are stay there.
+        Groups that a person put where they are stay there. ``planned_for`` are the rules that the moves were
+        planned for.
 
         Raises:
             NotFoundError: there is no such rule.
-            ConflictError: it is switched on already.
+            ConflictError: it is switched on already, or the rules are others than those of the plan.
         """
         ...
 

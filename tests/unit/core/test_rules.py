@@ -324,3 +324,21 @@ def test_hostile_expressions_are_refused_or_small(pattern):
         return
     assert compiled.programsize <= 1_000
     assert not isinstance(compiled, re.Pattern)
+
+
+@pytest.mark.parametrize(
+    ("made", "path"),
+    [
+        (rule(parts_of("x"), ("tag.a\0b", "x")), "matchers.0.field"),
+        (rule(parts_of("x"), ("type", "a\0b")), "matchers.0.glob"),
+        (rule(parts_of("a\0b"), ("type", "x")), "action.fingerprint.0"),
+        (rule(MaskMessage(pattern="a\0b", name="x")), "action.mask.pattern"),
+        (rule(MaskMessage(pattern="a", name="x\0")), "action.mask.name"),
+        (rule(IgnoreFrames(glob="a\0b")), "action.ignore_frames"),
+    ],
+)
+def test_a_rule_holds_no_nul(made, path) -> None:
+    """No database text holds one, so the field is named."""
+    with pytest.raises(ValidationError) as caught:
+        check_rules([made], compile_linear, is_single=True)
+    assert [wrong.path for wrong in caught.value.errors] == [path]

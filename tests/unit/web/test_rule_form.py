@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from error_manager.core.rules import GroupingRule, IgnoreFrames, MaskMessage, Matcher, SetParts
+from error_manager.integrations.web.pages import merging
 from error_manager.integrations.web.rule_form import draft_of, empty_form, form_of, read_form, rule_of
 from error_manager.storage.rules import StoredRule
 
@@ -34,6 +35,12 @@ def test_a_rule_is_what_its_form_says(rule):
         sent[f"kind_{place}"] = "glob" if row.is_glob else "regex"
     again = read_form(sent)
     assert (rule_of(again, number=3), again.note, again.rows) == (rule, "n", form.rows)
+
+
+def test_a_form_names_patterns_by_short_numbers_only():
+    """Numbers that no pattern can have are left out, however long."""
+    texts = ["7", "0" * 11 + "1" * 5000, "2147483648", "2147483647", "x"]
+    assert merging._numbers([("pattern", text) for text in texts], "pattern") == [7, 2147483647]
 
 
 def test_an_empty_form_offers_rows():

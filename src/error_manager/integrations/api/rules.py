@@ -219,7 +219,7 @@ async def preview_rules(
 async def read_preview(services: Services, project: FromPath[int], preview: FromPath[int]) -> PreviewBody:
     """Return how far a dry run is, and its result when it is done; kept for a week."""
     number = preview if 0 < preview <= _MAX_ID else 0
-    return preview_body(await services.rules.preview(_project(project), number))
+    return preview_body(await rules.find_preview(services, _project(project), number))
 
 
 def preview_body(preview: Preview) -> PreviewBody:

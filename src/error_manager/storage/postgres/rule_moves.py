@@ -7,6 +7,7 @@ was there before is kept. Groups that a person put where they are stay there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,13 +78,25 @@ class MapMoves(Regroup):
             if (now := here.get(item["id"])) and (now["pattern"], now["by"]) == (goals[item["id"]], _RULE)
         ]
         homes = {item["pattern"] for item in back}
-        touched = sorted(homes | {goals[item["id"]] for item in back})
+        touched = homes | {goals[item["id"]] for item in back}
         members = await self._lock({*touched, *(item["before"]["id"] for item in before["patterns"])})
+        restored = _restored(before["patterns"], members, homes=homes, touched=touched)
+        live = {item["id"] for item in restored}
+        leads = {
+            number: into for number in homes if (into := members[number].merged_into) and number not in live
+        }
+        members |= await self._lock(leads.values())
+        back = [
+            {**item, "pattern": leads[home], "origin": item["origin"] or home}
+            if (home := item["pattern"]) in leads
+            else item
+            for item in back
+        ]
+        touched = (touched - leads.keys()) | set(leads.values())
         await self._run("place_groups", groups=Jsonb(back))
         await self._rows_of("remove_unused", groups=before["added"])
-        restored = [_restored(item["before"], item["after"], members) for item in before["patterns"]]
         await self._run("set_patterns", patterns=Jsonb(restored))
-        await self._count_anew(touched, members)
+        await self._count_anew(sorted(touched), members)
         await self._rows_of("end_move", id=move)
         return len(back)
 
@@ -161,9 +174,25 @@ class MapMoves(Regroup):
 
 
 def _restored(
-    before: Mapping[str, Any], after: Mapping[str, Any], members: Mapping[int, Member]
-) -> dict[str, Any]:
-    """Return the pattern as it was; a status that a person gave it since stays."""
-    now = members[before["id"]].kept()
-    is_same = all(now[name] == after[name] for name in _STATE)
-    return {**before, **({} if is_same else {name: now[name] for name in _STATE})}
+    changes: Sequence[Mapping[str, Mapping[str, Any]]],
+    members: Mapping[int, Member],
+    *,
+    homes: AbstractSet[int],
+    touched: AbstractSet[int],
+) -> list[dict[str, Any]]:
+    """Return the patterns that are as they were again; a status that a person gave them since stays.
+
+    Those that get no group back (``homes`` do), or were led elsewhere since, stay as they are; so do those
+    that led to one of them, and those that no group leaves or comes to (``touched``).
+    """
+    restored = []
+    for change in changes:
+        before, after = change["before"], change["after"]
+        now = members[before["id"]].kept()
+        was_led = before["merged_into"] != after["merged_into"]
+        is_back = (before["merged_into"] or before["id"]) in (homes if was_led else touched)
+        if is_back and now["merged_into"] == after["merged_into"]:
+            is_same = all(now[name] == after[name] for name in _STATE)
+            restored.append({**before, **({} if is_same else {name: now[name] for name in _STATE})})
+    live = {item["id"] for item in restored}
+    return [item for item in restored if (item["merged_into"] or item["id"]) in live]

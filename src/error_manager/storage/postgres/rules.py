@@ -29,6 +29,7 @@ from error_manager.storage.rules import (
     RuleBook,
     StoredRule,
     check_order,
+    check_planned,
     find_rule,
 )
 
@@ -81,12 +82,19 @@ class PostgresRules(Reader):
             await connection.execute(_SQL["raise_version"], {"project": project_id})
 
     async def switch_on(
-        self, project_id: ProjectId, rule_id: int, moves: Moves, *, person_id: int | None, now: datetime
+        self,
+        project_id: ProjectId,
+        rule_id: int,
+        moves: Moves,
+        *,
+        person_id: int | None,
+        now: datetime,
+        planned_for: RuleBook | None = None,
     ) -> int:
         """Switch a rule on and move groups, in one step."""
         async with self._changing() as connection:
             map_moves = await _open(connection, project_id, person_id, now)
-            await _find(connection, project_id, rule_id, is_active=False)
+            check_planned(await _book(connection, project_id), rule_id, planned_for)
             await _switch(connection, project_id, rule_id, is_on=True)
             return await map_moves.apply(moves, rule_id=rule_id)
 
@@ -246,6 +254,7 @@ def _opened(codec: BodyCodec, project_id: ProjectId, rows: Sequence[tuple[Any, .
             group_id=GroupId(bytes(group)),
             occurrences=occurrences,
             body=codec.decompress(project_id, dictionary, bytes(body)),
+            has_template=has_template,
         )
-        for group, occurrences, dictionary, body in rows
+        for group, occurrences, dictionary, body, has_template in rows
     ]

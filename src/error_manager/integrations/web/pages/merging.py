@@ -117,4 +117,5 @@ async def _chosen(
 
 def _numbers(pairs: Iterable[tuple[str, object]], name: str) -> list[int]:
     texts = [str(value) for key, value in pairs if key == name]
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and int(text[:11]) <= _MAX_ID]
+    digits = [text for text in texts if len(text) <= 10 and text.isascii() and text.isdigit()]
+    return [number for number in map(int, digits) if number <= _MAX_ID]

@@ -56,7 +56,7 @@ async def show_rules(
     project = await monitoring.find_project(services, ProjectId(project_id))
     asked = request.query_params.get("pattern", "")
     form = empty_form()
-    if asked.isascii() and asked.isdigit() and 0 < int(asked[:11]) <= _MAX_ID:
+    if len(asked) <= 10 and asked.isascii() and asked.isdigit() and 0 < int(asked) <= _MAX_ID:
         groups = await regrouping.groups(services, PatternId(int(asked)))
         form = draft_of(regrouping.own_parts(groups))
     return await _list_page(request, services, project, form)
@@ -92,7 +92,7 @@ async def show_rule(
     asked = request.query_params.get("preview", "")
     preview = None
     if asked.isascii() and asked.isdigit():
-        preview = await services.rules.preview(project.id, int(asked[:18]))
+        preview = await rules.find_preview(services, project.id, int(asked[:18]))
     return await _rule_page(request, services, project, stored, form_of(stored), preview=preview)
 
 

@@ -38,7 +38,7 @@ WHERE project_id = %(project)s AND group_id = ANY (%(groups)s::bytea[])
 
 -- name: read_newest
 -- The newest errors, with nothing but what decides their group.
-SELECT group_id, occurrences, dictionary_id, body FROM project_errors
+SELECT group_id, occurrences, dictionary_id, body, template_version IS NOT NULL FROM project_errors
 WHERE project_id = %(project)s ORDER BY timestamp DESC, id DESC LIMIT %(limit)s
 
 -- name: count_newest
