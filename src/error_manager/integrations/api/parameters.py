@@ -42,6 +42,9 @@ Cursor = Annotated[
     str | None,
     QueryParameter(name="cursor", description="The `next` of the page before; none for the first."),
 ]
+ProjectNumber = Annotated[int, PathParameter(description="The `id` of the project.")]
+RuleNumber = Annotated[int, PathParameter(description="The `id` of the rule, as lists give it.")]
+PreviewNumber = Annotated[int, PathParameter(description="The `id` of the dry run, as its start gave it.")]
 PatternNumber = Annotated[int, PathParameter(description="The `id` of the pattern, as lists give it.")]
 OfPattern = Annotated[
     int | None, QueryParameter(name="pattern", description="Only errors of the pattern with this `id`.")

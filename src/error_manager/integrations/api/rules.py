@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 import msgspec
 from litestar import Request, Response, Router, delete, get, post, put
 from litestar.background_tasks import BackgroundTask
-from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from error_manager.core.errors import NotFoundError, ValidationError
@@ -20,7 +19,7 @@ from error_manager.flows import rules
 from error_manager.flows.rules import AT_ONCE, MAX_ERRORS, Comparison
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.body import read_json
-from error_manager.integrations.api.parameters import Services
+from error_manager.integrations.api.parameters import PreviewNumber, ProjectNumber, RuleNumber, Services
 from error_manager.security.auth import Caller
 from error_manager.storage.rules import Preview, StoredRule
 
@@ -97,7 +96,7 @@ class SwitchOn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 @get("/", summary="List the grouping rules of a project")
-async def list_rules(services: Services, project: FromPath[int]) -> RuleList:
+async def list_rules(services: Services, project: ProjectNumber) -> RuleList:
     """Return all rules in their order."""
     book = await services.rules.book(_project(project))
     return RuleList(items=tuple(map(_body, book.rules)), version=book.version)
@@ -105,7 +104,7 @@ async def list_rules(services: Services, project: FromPath[int]) -> RuleList:
 
 @post("/", summary="Create a grouping rule")
 async def create_rule(
-    services: Services, request: Request[Caller, Any, Any], project: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], project: ProjectNumber
 ) -> RuleBody:
     """Store a rule behind the others, switched off.
 
@@ -119,14 +118,14 @@ async def create_rule(
 
 
 @get("/{rule:int}", summary="Read a grouping rule")
-async def read_rule(services: Services, project: FromPath[int], rule: FromPath[int]) -> RuleBody:
+async def read_rule(services: Services, project: ProjectNumber, rule: RuleNumber) -> RuleBody:
     """Return one rule."""
     return _body(await rules.find(services, _project(project), _number(rule)))
 
 
 @put("/{rule:int}", summary="Change a grouping rule")
 async def change_rule(
-    services: Services, request: Request[Caller, Any, Any], project: FromPath[int], rule: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], project: ProjectNumber, rule: RuleNumber
 ) -> RuleBody:
     """Replace a rule that is switched off. Body: as for a new one."""
     wanted = await read_json(request, NewRule)
@@ -135,14 +134,14 @@ async def change_rule(
 
 
 @delete("/{rule:int}", summary="Delete a grouping rule")
-async def delete_rule(services: Services, project: FromPath[int], rule: FromPath[int]) -> None:
+async def delete_rule(services: Services, project: ProjectNumber, rule: RuleNumber) -> None:
     """Remove a rule that is switched off."""
     await services.rules.delete_rule(_project(project), _number(rule))
 
 
 @post("/order", summary="Put the grouping rules into another order", status_code=HTTP_200_OK)
 async def order_rules(
-    services: Services, request: Request[Caller, Any, Any], project: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], project: ProjectNumber
 ) -> RuleList:
     """Put the rules into this order; the first fingerprint rule that matches wins.
 
@@ -156,7 +155,7 @@ async def order_rules(
 
 @post("/{rule:int}/on", summary="Switch a grouping rule on", status_code=HTTP_200_OK)
 async def switch_on(
-    services: Services, request: Request[Caller, Any, Any], project: FromPath[int], rule: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], project: ProjectNumber, rule: RuleNumber
 ) -> Switched:
     """Group errors to come by a rule; known groups follow unless the body is `{"moves_known": false}`."""
     wanted = await read_json(request, SwitchOn)
@@ -173,7 +172,7 @@ async def switch_on(
 
 @post("/{rule:int}/off", summary="Switch a grouping rule off", status_code=HTTP_200_OK)
 async def switch_off(
-    services: Services, request: Request[Caller, Any, Any], project: FromPath[int], rule: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], project: ProjectNumber, rule: RuleNumber
 ) -> Switched:
     """Switch a rule off and move back what it moved, in one step."""
     moved = await rules.switch_off(
@@ -185,7 +184,7 @@ async def switch_off(
 
 @post("/preview", summary="Dry-run grouping rules", status_code=HTTP_200_OK)
 async def preview_rules(
-    services: Services, request: Request[Caller, Any, Any], project: FromPath[int]
+    services: Services, request: Request[Caller, Any, Any], project: ProjectNumber
 ) -> Response[PreviewBody]:
     """Say what rules would change, on the newest stored errors, and change nothing.
 
@@ -216,7 +215,7 @@ async def preview_rules(
 
 
 @get("/previews/{preview:int}", summary="Read a dry run of grouping rules")
-async def read_preview(services: Services, project: FromPath[int], preview: FromPath[int]) -> PreviewBody:
+async def read_preview(services: Services, project: ProjectNumber, preview: PreviewNumber) -> PreviewBody:
     """Return how far a dry run is, and its result when it is done; kept for a week."""
     number = preview if 0 < preview <= _MAX_ID else 0
     return preview_body(await rules.find_preview(services, _project(project), number))
