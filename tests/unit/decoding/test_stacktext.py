@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -281,12 +280,15 @@ PROGRAMS = {
 }
 
 
+PACKAGES = {"node": "nodejs", "java": "default-jdk-headless", "ruby": "ruby", "php": "php-cli"}
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_reads_the_live_output_of_a_runtime(name: str, tmp_path: Path) -> None:
+def test_reads_the_live_output_of_a_runtime(name: str, tmp_path: Path, require) -> None:
     """A program that fails with a cause prints a trace that is read: both types, both places, the lines."""
     command, source, expected = PROGRAMS[name]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not on this machine")
+    if command[0] != sys.executable:
+        require(command[0], f"apt-get install {PACKAGES[command[0]]}")
     path = tmp_path / name
     path.write_text(source, encoding="utf-8")
     done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False, timeout=60)
