@@ -66,7 +66,7 @@ assets:  ## refresh the vendored browser files (maintainers; needs npm)
 lock:  ## compile the locked requirements anew (maintainers; needs uv)
 	@command -v $(UV) >/dev/null 2>&1 || { echo "uv is missing: pip install uv, or name it: make lock UV=PATH"; exit 2; }
 	$(COMPILE) pyproject.toml requirements/build.in --extra server -o requirements/server.lock
-	$(COMPILE) pyproject.toml requirements/build.in --extra server --group dev -c requirements/server.lock -o requirements/dev.lock
+	$(COMPILE) pyproject.toml requirements/build.in --extra all --group dev -c requirements/server.lock -o requirements/dev.lock
 
 test-pythons:  ## run the suite on each supported Python that is here
 	@for version in 3.11 3.12 3.13 3.14; do \
