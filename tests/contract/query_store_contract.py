@@ -334,7 +334,13 @@ class QueryStoreContract:
         now = datetime.now(UTC)
         until = now + timedelta(days=1)
         resolved = await store.change_status(
-            row.id, PatternStatus.RESOLVED, ignore_until=None, person_id=None, now=now
+            row.id,
+            PatternStatus.RESOLVED,
+            ignore_until=None,
+            person_id=None,
+            now=now,
+            note="pool doubled",
+            release="1.2",
         )
         ignored = await store.change_status(
             row.id, PatternStatus.IGNORED, ignore_until=until, person_id=None, now=now
@@ -350,8 +356,11 @@ class QueryStoreContract:
         )  # fmt: skip
         with pytest.raises(NotFoundError, match="undo"):
             await store.undo(row.id, person_id=None, now=now)
-        changes = [change.action for change in await store.changes(row.id)]
-        assert changes == ["undone", "undone", "ignored", "resolved"]
+        changes = await store.changes(row.id)
+        assert [change.action for change in changes] == ["undone", "undone", "ignored", "resolved"]
+        assert [(change.note, change.release) for change in changes] == [("", "")] * 3 + [
+            ("pool doubled", "1.2")
+        ]
 
     async def test_unknown_patterns_are_not_found(self, store: QueryStore) -> None:
         """Also those of another project."""

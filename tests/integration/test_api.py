@@ -30,6 +30,7 @@ from error_manager.security.encryption import MasterKey, Sealer
 from error_manager.storage.base import Cursor, ReceivedCount
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import connect, pool
+from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.listener import PostgresListener
 from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.rules import PostgresRules
@@ -75,6 +76,7 @@ async def shop(cluster, postgres):
         services = QueryServices(
             queries=PostgresQueries(connections),
             rules=PostgresRules(connections),
+            findings=PostgresFindings(connections),
             compile_pattern=compile_linear,
             access=PostgresAccess(connections),
             sealer=Sealer(MasterKey(id=1, secret=b"k" * 32)),
@@ -523,6 +525,7 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
         )},
         queries=PostgresQueries(dead),
         rules=PostgresRules(dead),
+        findings=PostgresFindings(dead),
         compile_pattern=compile_linear,
         access=PostgresAccess(dead),
     )  # fmt: skip

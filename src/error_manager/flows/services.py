@@ -31,6 +31,7 @@ from error_manager.storage.base import (
     ReportStore,
     TemplateDirectory,
 )
+from error_manager.storage.findings import FindingStore
 from error_manager.storage.rules import RuleStore
 
 
@@ -100,6 +101,7 @@ class QueryServices:
 
     queries: QueryStore
     rules: RuleStore
+    findings: FindingStore
     compile_pattern: CompileLinear
     access: AccessStore
     sealer: Seals

@@ -794,7 +794,8 @@ class PatternChangeRow:
     """One line of what was done to a pattern; ``person`` is "" when an error did it (regression).
 
     ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back,
-    ``is_template`` says that no person merged, but that the messages have one template.
+    ``is_template`` says that no person merged, but that the messages have one template. ``note`` and
+    ``release`` are what the person who resolved it wrote, and the release that brings the fix.
     """
 
     id: int
@@ -804,6 +805,8 @@ class PatternChangeRow:
     others: tuple[PatternName, ...] = ()
     undone: str = ""
     is_template: bool = False
+    note: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -950,8 +953,13 @@ class QueryStore(Protocol):
         ignore_until: datetime | None,
         person_id: int | None,
         now: datetime,
+        note: str = "",
+        release: str = "",
     ) -> PatternRow:
-        """Set the status of a pattern, keep what it was in its history, return the pattern."""
+        """Set the status of a pattern, keep what it was in its history, return the pattern.
+
+        ``note`` is kept with it, and ``release``, the one that brings the fix.
+        """
         ...
 
     async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:

@@ -105,9 +105,18 @@ class GroupMap:
         """Return the history of a pattern, newest first."""
         return [change.row for change in reversed(self._changes) if change.pattern == pattern_id]
 
-    def set_state(self, pattern: HeldPattern, state: PatternState, *, action: str, now: datetime) -> None:
+    def set_state(
+        self,
+        pattern: HeldPattern,
+        state: PatternState,
+        *,
+        action: str,
+        now: datetime,
+        note: str = "",
+        release: str = "",
+    ) -> None:
         """Change the state of a pattern."""
-        self._note(pattern, action, now, states=self._kept([pattern]))
+        self._note(pattern, action, now, states=self._kept([pattern]), note=note, release=release)
         pattern.state = state
 
     def merge(
@@ -275,6 +284,8 @@ class GroupMap:
         others: Sequence[HeldPattern] = (),
         undoes: PatternChangeRow | None = None,
         by: str = PERSON,
+        note: str = "",
+        release: str = "",
     ) -> int:
         number = len(self._changes) + 1
         row = PatternChangeRow(
@@ -284,6 +295,8 @@ class GroupMap:
             others=tuple(PatternName(id=other.id, title=other.title) for other in others),
             undone=undoes.action if undoes else "",
             is_template=by == TEMPLATE,
+            note=note,
+            release=release,
         )
         self._changes.append(
             Change(

@@ -211,6 +211,8 @@ class MemoryQueries:
         ignore_until: datetime | None,
         person_id: int | None,  # noqa: ARG002  # names are in PostgreSQL only
         now: datetime,
+        note: str = "",
+        release: str = "",
     ) -> PatternRow:
         """Set the status of a pattern and keep what it was."""
         pattern = self._map.find(pattern_id, project_ids)
@@ -219,7 +221,7 @@ class MemoryQueries:
             resolved_at=now if status is PatternStatus.RESOLVED else None,
             ignore_until=ignore_until if status is PatternStatus.IGNORED else None,
         )
-        self._map.set_state(pattern, state, action=_ACTIONS[status], now=now)
+        self._map.set_state(pattern, state, action=_ACTIONS[status], now=now, note=note, release=release)
         return await self.pattern(pattern.id)
 
     async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:

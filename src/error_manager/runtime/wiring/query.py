@@ -25,6 +25,7 @@ from error_manager.storage.inbox import ZstdCompressor
 from error_manager.storage.inbox_reader import SqliteInboxReader
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import connect, pool
+from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.listener import PostgresListener
 from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.reader import Pool
@@ -85,6 +86,7 @@ def query_services(settings: Settings, connections: Pool, live: LiveHub) -> Quer
     return QueryServices(
         queries=PostgresQueries(connections),
         rules=PostgresRules(connections),
+        findings=PostgresFindings(connections),
         compile_pattern=compile_linear,
         access=PostgresAccess(connections),
         sealer=sealer,

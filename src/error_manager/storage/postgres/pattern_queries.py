@@ -197,8 +197,10 @@ class PatternQueries(Reader):
                 others=tuple(PatternName(id=PatternId(o["id"]), title=o["title"]) for o in others),
                 undone=undone,
                 is_template=is_template,
+                note=note,
+                release=release,
             )
-            for number, at, action, who, others, undone, is_template in rows
+            for number, at, action, who, others, undone, is_template, note, release in rows
         )
 
     # --- parts ---------------------------------------------------------------------------------------------

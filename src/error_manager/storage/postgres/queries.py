@@ -47,6 +47,8 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
         ignore_until: datetime | None,
         person_id: int | None,
         now: datetime,
+        note: str = "",
+        release: str = "",
     ) -> PatternRow:
         """Set the status of a pattern, keep what it was in its history, return the pattern."""
         async with self._transaction() as connection:
@@ -60,7 +62,8 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
             key = {"project": project, "id": pattern, "now": now}
             await connection.execute(_SQL["set_status"], {**key, **values})
             change = {"action": _ACTIONS[status], "person": person_id, "before": Jsonb(before)}
-            await connection.execute(_SQL["add_change"], {**key, **change})
+            words = {"note": note, "release": release}
+            await connection.execute(_SQL["add_change"], {**key, **change, **words})
         return await self.pattern(pattern, project_ids=(project,))
 
     async def undo(
@@ -87,7 +90,8 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
             else:
                 await connection.execute(_SQL["set_status"], {**key, **_values(before)})
                 change = {"action": "undone", "person": person_id, "before": Jsonb({"undone": number})}
-                await connection.execute(_SQL["add_change"], {**key, **change})
+                words = {"note": "", "release": ""}
+                await connection.execute(_SQL["add_change"], {**key, **change, **words})
         return await self.pattern(pattern, project_ids=(project,))
 
     async def merge(

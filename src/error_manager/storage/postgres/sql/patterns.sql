@@ -204,7 +204,7 @@ LIMIT %(limit)s
 
 -- name: read_changes
 SELECT h.id, h.at, h.action, coalesce(who.name, ''), coalesce(h.before -> 'others', '[]'), coalesce(u.action, ''),
-    coalesce(h.before ->> 'by' = 'template', false)
+    coalesce(h.before ->> 'by' = 'template', false), h.note, h.release
 FROM pattern_history h
 LEFT JOIN persons who ON who.id = h.person_id
 LEFT JOIN pattern_history u ON u.project_id = h.project_id AND u.id = (h.before ->> 'undone')::bigint
@@ -224,8 +224,8 @@ UPDATE error_patterns SET status = %(status)s, resolved_at = %(resolved_at)s, ig
 WHERE project_id = %(project)s AND id = %(id)s
 
 -- name: add_change
-INSERT INTO pattern_history (project_id, pattern_id, at, action, person_id, before)
-VALUES (%(project)s, %(id)s, %(now)s, %(action)s, %(person)s, %(before)s)
+INSERT INTO pattern_history (project_id, pattern_id, at, action, person_id, before, note, release)
+VALUES (%(project)s, %(id)s, %(now)s, %(action)s, %(person)s, %(before)s, %(note)s, %(release)s)
 
 -- name: last_change
 -- The newest change that was not taken back.

@@ -1,0 +1,237 @@
+"""The ``FindingStore`` of PostgreSQL (seed boxes: PostgreSQL Adapter, Correlation Tables)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from error_manager.core.errors import NotFoundError, StaleCursorError
+from error_manager.core.types import ProjectId
+from error_manager.storage.findings import (
+    RUNS_KEPT,
+    AnalysisRun,
+    AnalysisState,
+    Anomaly,
+    Change,
+    CorrelationRow,
+    CorrelationSet,
+    Feedback,
+    Findings,
+    ForecastRow,
+    ForecastSet,
+    PatternAnalysis,
+    StateStep,
+)
+from error_manager.storage.postgres import named
+from error_manager.storage.postgres.connection import translate
+from error_manager.storage.postgres.finding_queries import FindingQueries, change_of
+from error_manager.storage.postgres.reader import Pool
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+_SQL: Final = named.load("findings.sql")
+
+
+class PostgresFindings(FindingQueries):
+    """``FindingStore`` over a pool of autocommit connections."""
+
+    def __init__(self, pool: Pool, *, failpoint: Callable[[str], None] = lambda _step: None) -> None:
+        """Keep the pool, and what is called at the steps that tests end a process at."""
+        super().__init__(pool)
+        self._failpoint = failpoint
+
+    async def keep(self, findings: Findings) -> None:
+        """Keep what a step found, in one transaction."""
+        async with self._transaction() as connection:
+            for step in findings.states:
+                await _move(connection, step)
+            await _records(connection, "keep_anomalies", map(_anomaly, findings.anomalies))
+            await _records(connection, "keep_patterns", map(_pattern, findings.patterns))
+            await _records(connection, "keep_changes", map(_change, findings.changes))
+            if findings.forecasts is not None:
+                await _replace_forecasts(connection, findings.forecasts)
+            if findings.correlations is not None:
+                await _replace_correlations(connection, findings.correlations)
+            if findings.run is not None:
+                await _add_run(connection, findings.run)
+            self._failpoint("before_findings_commit")
+        self._failpoint("after_findings_commit")
+
+    async def state(self, project_id: ProjectId, kind: str) -> AnalysisState | None:
+        """Return where a step stands, None before its first time."""
+        rows = await self._rows(_SQL["read_state"], project=project_id, kind=kind)
+        if not rows:
+            return None
+        version, through_at, content = rows[0]
+        return AnalysisState(
+            project_id=project_id, kind=kind, version=version, through_at=through_at, content=bytes(content)
+        )
+
+    async def forget_state(self, project_id: ProjectId, kind: str) -> None:
+        """Remove where a step stands."""
+        async with self._transaction() as connection:
+            await connection.execute(_SQL["forget_state"], {"project": project_id, "kind": kind})
+
+    async def add_change(self, change: Change) -> Change:
+        """Keep a change and return it with its id; a release that is known stays as it is."""
+        values = _change(change)
+        async with self._transaction() as connection:
+            cursor = await connection.execute(_SQL["keep_changes"], {"rows": Jsonb([values])})
+            row = await cursor.fetchone()
+            if row is not None:
+                return replace(change, id=row[0])
+            found = await (await connection.execute(_SQL["find_release"], values)).fetchone()
+        if found is None:
+            raise NotFoundError(f"There is no project {change.project_id}.")
+        return change_of(found)
+
+    async def add_feedback(self, feedback: Feedback) -> None:
+        """Keep what a person says of a recommendation."""
+        values = {
+            "project": feedback.project_id,
+            "pattern": feedback.pattern_id,
+            "recommendation": feedback.recommendation,
+            "has_helped": feedback.has_helped,
+            "person": feedback.person_id,
+            "at": feedback.at,
+        }
+        async with self._transaction() as connection:
+            cursor = await connection.execute(_SQL["add_feedback"], values)
+            if not cursor.rowcount:
+                raise NotFoundError(f"There is no pattern {feedback.pattern_id} in this project.")
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection for one transaction; what goes wrong in the database is translated."""
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+
+async def _move(connection: Connection, step: StateStep) -> None:
+    state = step.state
+    values = {
+        "project": state.project_id,
+        "kind": state.kind,
+        "version": state.version,
+        "through_at": state.through_at,
+        "content": state.content,
+        "before": step.before,
+    }
+    cursor = await connection.execute(_SQL["move_state"], values)
+    if cursor.rowcount != 1:
+        raise StaleCursorError
+
+
+async def _records(connection: Connection, statement: str, records: Iterable[dict[str, object]]) -> None:
+    rows = list(records)
+    if rows:
+        await connection.execute(_SQL[statement], {"rows": Jsonb(rows)})
+
+
+async def _replace_forecasts(connection: Connection, forecasts: ForecastSet) -> None:
+    await connection.execute(_SQL["drop_forecasts"], {"project": forecasts.project_id})
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_SQL["add_forecast"], [_forecast(row) for row in forecasts.rows])
+
+
+async def _replace_correlations(connection: Connection, correlations: CorrelationSet) -> None:
+    organization = {"organization": correlations.organization_id}
+    await connection.execute(_SQL["drop_correlations"], organization)
+    if correlations.rows:
+        rows = Jsonb([_correlation(row) for row in correlations.rows])
+        await connection.execute(_SQL["add_correlations"], {**organization, "rows": rows})
+
+
+async def _add_run(connection: Connection, run: AnalysisRun) -> None:
+    values = {
+        "step": run.step,
+        "started_at": run.started_at,
+        "took_s": run.took_s,
+        "cpu_s": run.cpu_s,
+        "items": run.items,
+        "outcome": "done" if run.is_done else "failed",
+        "detail": run.detail,
+    }
+    await connection.execute(_SQL["add_run"], values)
+    await connection.execute(_SQL["drop_runs"], {"before": run.started_at - RUNS_KEPT})
+
+
+def _anomaly(anomaly: Anomaly) -> dict[str, object]:
+    return {
+        "project_id": anomaly.scope.project_id,
+        "scope_kind": anomaly.scope.kind.value,
+        "scope_key": anomaly.scope.key,
+        "scale": anomaly.scale.value,
+        "kind": anomaly.kind,
+        "started_at": anomaly.started_at.isoformat(),
+        "ended_at": anomaly.ended_at.isoformat() if anomaly.ended_at else None,
+        "detected_at": anomaly.detected_at.isoformat(),
+        "updated_at": anomaly.updated_at.isoformat(),
+        "observed": anomaly.observed,
+        "expected": anomaly.expected,
+        "lower": anomaly.lower,
+        "upper": anomaly.upper,
+        "score": anomaly.score,
+        "evidence": anomaly.evidence,
+    }
+
+
+def _pattern(analysis: PatternAnalysis) -> dict[str, object]:
+    built = msgspec.to_builtins(analysis)
+    return {name: value for name, value in built.items() if value is not None}
+
+
+def _change(change: Change) -> dict[str, object]:
+    built: dict[str, object] = msgspec.to_builtins(change)
+    return built
+
+
+def _forecast(row: ForecastRow) -> dict[str, object]:
+    return {
+        "project_id": row.scope.project_id,
+        "scope_kind": row.scope.kind.value,
+        "scope_key": row.scope.key,
+        "step_s": row.step_s,
+        "start_at": row.start_at,
+        "made_at": row.made_at,
+        "point": list(row.point),
+        "lower80": list(row.lower80),
+        "upper80": list(row.upper80),
+        "lower95": list(row.lower95),
+        "upper95": list(row.upper95),
+    }
+
+
+def _correlation(row: CorrelationRow) -> dict[str, object]:
+    built: dict[str, object] = {
+        name: getattr(row, name)
+        for name in (
+            "kind",
+            "score",
+            "window_s",
+            "gap_ms",
+            "gap_low_ms",
+            "gap_high_ms",
+            "support",
+            "trials",
+            "base",
+            "lift",
+            "q_value",
+            "change_id",
+        )
+    }
+    for number, end in ((1, row.first), (2, row.second)):
+        built[f"project_id_{number}"] = end.project_id
+        built[f"pattern_id_{number}"] = end.pattern_id
+        built[f"error_code_{number}"] = end.error_code
+        built[f"module_{number}"] = end.module
+    return {**built, "created_at": row.created_at.isoformat()}

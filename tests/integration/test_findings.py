@@ -1,0 +1,59 @@
+"""Findings over PostgreSQL: the contract, and what readers see while a run replaces another."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from tests.contract.finding_store_contract import PATTERNS, FindingStoreContract
+
+from error_manager.core.types import PatternStatus
+from error_manager.storage.postgres.connection import pool
+from error_manager.storage.postgres.findings import PostgresFindings
+from error_manager.storage.postgres.queries import PostgresQueries
+
+
+@pytest.fixture
+async def connections(database):
+    """A pool over a fresh database with the contract's patterns."""
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(
+            "INSERT INTO projects (id, organization_id, name, slug, subject_key) "
+            "VALUES (1, 1, 'One', 'one', 'k'), (2, 1, 'Two', 'two', 'k')"
+        )
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO error_patterns (id, project_id, pattern_hash, module, error_code, first_seen, "
+                "last_seen, severity, severity_rank, title, message) OVERRIDING SYSTEM VALUE "
+                "VALUES (%s, %s, %s, 'm', 'E', now(), now(), 'error', 3, 't', 'm')",
+                [(number, project, f"{number:064x}") for number, project in PATTERNS.items()],
+            )
+    found = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
+    await found.open()
+    yield found
+    await found.close()
+
+
+class TestPostgresFindings(FindingStoreContract):
+    """The real one."""
+
+    @pytest.fixture
+    def store(self, connections):
+        """Return an empty store that knows the contract's patterns."""
+        return PostgresFindings(connections)
+
+    @pytest.fixture
+    def resolve(self, connections):
+        """Return what resolves a pattern."""
+
+        async def resolve(pattern_id, *, note, release, now):
+            await PostgresQueries(connections).change_status(
+                pattern_id,
+                PatternStatus.RESOLVED,
+                ignore_until=None,
+                person_id=None,
+                now=now,
+                note=note,
+                release=release,
+            )
+
+        return resolve
