@@ -300,3 +300,18 @@ class TemplateStoreContract:
         await line.store(*logins(0, 1, 2, 3, 4))
         assert await line.learn() == 5
         assert len({pattern for pattern, _ in (await world.placed()).values()}) == 1
+
+    async def test_a_pattern_bears_the_name_of_its_template(self, world: World) -> None:
+        """The title is the template, also after it became more general; a person's title stays."""
+        line = Line(world)
+        await line.store(*logins(0))
+        await line.store(*logins(1, 2))
+        await line.learn()
+        home = await line.pattern_of(logins(0)[0])
+        assert (await world.pattern(home)).title == "server could not load <*> from disk"
+        await world.split(home, text_group(logins(1)[0]))
+        apart = (await world.placed())[text_group(logins(1)[0])][0]
+        name = (await world.pattern(apart)).title
+        await line.store(*logins(3))
+        await line.learn()
+        assert (await world.pattern(apart)).title == name

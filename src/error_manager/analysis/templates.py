@@ -181,7 +181,7 @@ class TemplateMiner:
         template.last = self._messages
         template.count += 1
         if template.count <= _SAMPLED_WHOLE or not template.count % _SAMPLED_EVERY:
-            _sample(template, message)
+            read_values(template, message)
         return template
 
     # --- learning ---------------------------------------------------------------------------------
@@ -418,8 +418,8 @@ def _fold(template: Template, other: Template) -> None:
             template.slots.setdefault(key, Slot()).merge(slot)
 
 
-def _sample(template: Template, message: str) -> None:
-    """Read the values of a message into the slots."""
+def read_values(template: Template, message: str) -> None:
+    """Read the values of a message that has the template into its slots."""
     texts = message.split()
     if len(texts) != len(template.words):  # values of several words
         texts = [raw for _, raw in masked_pairs(message)]

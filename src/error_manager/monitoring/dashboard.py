@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from error_manager.analysis.parameters import Parameter
 from error_manager.core.types import ItemCategory, OutcomeKind, ProjectId
 from error_manager.monitoring.why import Alike
 from error_manager.storage.base import (
@@ -82,6 +83,7 @@ class PatternView:
     changes: tuple[PatternChangeRow, ...]
     groups: tuple[GroupRow, ...] = ()
     nearest: Alike | None = None
+    parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

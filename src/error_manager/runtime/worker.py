@@ -25,7 +25,7 @@ from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.worker import Worker, build
 from error_manager.storage.base import Cursor
-from error_manager.storage.postgres.session import MINING
+from error_manager.storage.postgres.session import MINING, TRAINING
 
 _IDLE_S: Final = 0.02
 _OTHERS_S: Final = 1.0  # how often a worker looks whether a slot of another one is left alone
@@ -187,7 +187,18 @@ class HouseKeeping:
                 today=datetime.now(UTC).date(), retention=self._retention, minutes=_MINUTE_ROLLUPS
             )
             self._due_at = now + _HOUSE_EVERY_S
-        await self._worker.dictionaries.train(self._worker.store)
+        if self._worker.dictionaries.is_ready:
+            await self._train()
+
+    async def _train(self) -> None:
+        """Train a dictionary, unless another worker has done so or is about to."""
+        worker = self._worker
+        await worker.dictionaries.load(worker.store)
+        if worker.dictionaries.is_ready and await worker.session.lease(TRAINING):
+            try:
+                await worker.dictionaries.train(worker.store)
+            finally:
+                await worker.session.release(TRAINING)
 
 
 class TemplateKeeping:

@@ -49,6 +49,11 @@ class ProjectDictionaries:
         if len(samples) < TRAINING_SAMPLES:
             samples.append(body)
 
+    @property
+    def is_ready(self) -> bool:
+        """Return whether a project without a dictionary has enough samples."""
+        return any(len(samples) >= TRAINING_SAMPLES for samples in self._samples.values())
+
     async def load(self, store: DictionaryStore) -> None:
         """Register every kept dictionary."""
         for project_id, dictionary_id, content in await store.dictionaries():

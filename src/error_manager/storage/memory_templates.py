@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from error_manager.core.cataloger import TITLE_CHARS
 from error_manager.core.errors import StaleCursorError
 from error_manager.core.fingerprint import MESSAGE_PART, TEMPLATE_PART
 from error_manager.core.types import ErrorEvent, GroupId, PatternId, ProjectId
@@ -101,6 +102,7 @@ class MemoryTemplates:
         for target, others in merged.items():
             pattern = self._map.patterns[target]
             self._map.merge(pattern, others, now=now, by=TEMPLATE, newer_than=lesson.start)
+        self._name(project, dict(lesson.texts))
 
     # --- parts ---------------------------------------------------------------------------------------------
 
@@ -115,6 +117,17 @@ class MemoryTemplates:
             self._template_of.setdefault((project, link.template_group), link.template_id)
             made = Placed(pattern=home, origin=home, since=now, by=TEMPLATE)
             places.setdefault((project, link.template_group), made)
+
+    def _name(self, project: ProjectId, texts: Mapping[int, str]) -> None:
+        """Give patterns whose first text has a template its name; what a person named keeps its own."""
+        for key, group in self._group_of_text.items():
+            text = texts.get(self._template_of.get((project, group), 0))
+            home = self._map.placed[key].pattern
+            pattern = self._map.patterns[home]
+            own = pattern.first.entry.fingerprint
+            is_first = key == (project, own.group_id) and pattern.hash == own.hash
+            if text and is_first and self._map.placed[project, group].pattern == home:
+                pattern.title = text[:TITLE_CHARS]
 
     def _rank(self, key: GroupKey) -> tuple[bool, int]:
         placed = self._map.placed[key]

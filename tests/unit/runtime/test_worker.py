@@ -27,31 +27,68 @@ class _Store:
 
 
 class _Dictionaries:
-    """Nothing to train."""
+    """A project whose samples suffice, until they are trained or another worker's dictionary is loaded."""
 
-    def __init__(self):
-        self.trained = 0
+    def __init__(self, *, is_ready=False, comes_at=0):
+        self.is_ready = is_ready
+        self.trained = self.loads = 0
+        self._comes_at = comes_at
 
     async def load(self, store):
-        return None
+        self.loads += 1
+        self.is_ready &= self.loads != self._comes_at
 
     async def train(self, store):
         self.trained += 1
-        return False
+        self.is_ready = False
+        return True
 
 
-def _house(store, now):
-    worker = SimpleNamespace(store=store, dictionaries=_Dictionaries())
+class _Lease:
+    """Leases, or somebody else has them."""
+
+    def __init__(self, *, is_free=True):
+        self.is_free = is_free
+        self.held = []
+
+    async def lease(self, slot):
+        if self.is_free:
+            self.held.append(slot)
+        return self.is_free
+
+    async def release(self, slot):
+        self.held.remove(slot)
+
+
+def _house(store, now, *, dictionaries=None, session=None):
+    worker = SimpleNamespace(
+        store=store, dictionaries=dictionaries or _Dictionaries(), session=session or _Lease()
+    )
     return HouseKeeping(worker, retention=timedelta(days=30), clock=lambda: now[0])
 
 
-async def test_the_house_is_kept_once_an_hour_and_dictionaries_each_time():
+async def test_the_house_is_kept_once_an_hour():
     """Partitions and retention are not looked at each second."""
     store, now = _Store(), [0.0]
     house = _house(store, now)
     for now[0] in (0.0, 1.0, 3599.0, 3600.0):
         await house.keep()
-    assert (store.kept, house._worker.dictionaries.trained) == (2, 4)
+    assert (store.kept, house._worker.dictionaries.trained) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("is_free", "comes_at", "trained", "loads"),
+    [(True, 0, 1, 2), (False, 0, 0, 4), (True, 2, 0, 2), (False, 3, 0, 3)],
+)
+async def test_one_worker_trains_and_the_others_load(is_free, comes_at, trained, loads):
+    """Who has the lease trains once; who has it not looks each second for the dictionary of who has."""
+    now, session = [0.0], _Lease(is_free=is_free)
+    dictionaries = _Dictionaries(is_ready=True, comes_at=comes_at)
+    house = _house(_Store(), now, dictionaries=dictionaries, session=session)
+    for now[0] in (0.0, 1.0, 2.0):
+        await house.keep()
+    assert (dictionaries.trained, dictionaries.loads) == (trained, loads)
+    assert session.held == []
 
 
 async def test_a_refusal_is_tried_again_after_a_minute_and_ends_nothing(monkeypatch):

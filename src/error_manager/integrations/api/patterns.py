@@ -10,6 +10,7 @@ from litestar import Request, Router, get, post
 from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
+from error_manager.analysis.parameters import Parameter
 from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.body import read_json
@@ -56,6 +57,13 @@ class Tags:
     """The tags of a pattern."""
 
     items: tuple[TagSummary, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The variable parts of a pattern's messages."""
+
+    items: tuple[Parameter, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,12 @@ async def read_tags(
     )
 
 
+@get("/{number:int}/parameters", summary="Read the variable parts of a pattern's messages")
+async def read_parameters(services: Services, number: PatternNumber) -> Parameters:
+    """Return what the messages of the newest 200 errors filled in for each variable part."""
+    return Parameters(items=await monitoring.pattern_parameters(services, parameters.pattern_id(number)))
+
+
 @post("/{number:int}/resolve", summary="Resolve a pattern", status_code=HTTP_200_OK)
 async def resolve(
     services: Services, request: Request[Caller, Any, Any], number: PatternNumber
@@ -194,6 +208,7 @@ router = Router(
         list_pattern_errors,
         read_history,
         read_tags,
+        read_parameters,
         resolve,
         ignore,
         reopen,

@@ -21,6 +21,8 @@ LIVE_CHANNEL: Final = "em_live"
 _LEASE_NAMESPACE: Final = 7305487
 MINING: Final = -2
 """What the one worker leases that mines templates; slots are numbers from 0."""
+TRAINING: Final = -3
+"""What a worker leases while it trains a dictionary."""
 _MAX_PATTERNS_PER_NOTICE: Final = 150  # a payload may have 8,000 bytes; one entry takes at most 40
 _log = structlog.get_logger()
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import zstandard
 
+from error_manager.core.cataloger import TITLE_CHARS
 from error_manager.core.errors import StaleCursorError
 from error_manager.core.types import GroupId, PatternId, ProjectId
 from error_manager.storage.base import (
@@ -103,11 +104,16 @@ class PostgresTemplateStore(OneConnection):
             )
             if published != 1:
                 raise StaleCursorError
+            texts = {
+                "ids": [number for number, _ in lesson.texts],
+                "texts": [text for _, text in lesson.texts],
+            }
             if lesson.texts:
-                ids, texts = zip(*lesson.texts, strict=True)
-                await self._run("keep_texts", project=lesson.project_id, ids=list(ids), texts=list(texts))
+                await self._run("keep_texts", project=lesson.project_id, **texts)
             if lesson.links:
                 await self._link(lesson, now)
+            if lesson.texts:
+                await self._run("name_patterns", project=lesson.project_id, limit=TITLE_CHARS, **texts)
 
     # --- parts ---------------------------------------------------------------------------------------------
 

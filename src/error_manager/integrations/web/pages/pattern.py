@@ -207,6 +207,9 @@ def pattern_values(
         "releases_total": sum(item.count for item in view.releases),
         "environments_total": sum(item.count for item in view.environments),
         "tag_url": tag_url,
+        "groups": [
+            group for group in view.groups if group.count or group.is_first
+        ],  # a template may have none yet
         "groups_total": sum(group.count for group in view.groups),
         "can_undo": _can_undo(view.changes),
         "said": None,

@@ -56,6 +56,15 @@ INSERT INTO templates (project_id, id, text)
 SELECT %(project)s, d.id, d.text FROM unnest(%(ids)s::int[], %(texts)s::text[]) AS d (id, text)
 ON CONFLICT (project_id, id) DO UPDATE SET text = excluded.text
 
+-- name: name_patterns
+-- A pattern whose first text has a template bears its name; what a person named keeps its own.
+UPDATE error_patterns p SET title = left(d.text, %(limit)s), updated_at = now()
+FROM unnest(%(ids)s::int[], %(texts)s::text[]) AS d (id, text)
+JOIN pattern_groups t ON t.project_id = %(project)s AND t.template_id = d.id
+JOIN pattern_groups g ON g.project_id = t.project_id AND g.template_group_id = t.group_id AND g.pattern_id = t.pattern_id
+WHERE p.project_id = g.project_id AND p.id = g.pattern_id AND left(p.pattern_hash, 32) = encode(g.group_id, 'hex')
+    AND p.title <> left(d.text, %(limit)s)
+
 -- name: places
 SELECT group_id, pattern_id, by FROM pattern_groups
 WHERE project_id = %(project)s AND group_id = ANY (%(groups)s::bytea[])
