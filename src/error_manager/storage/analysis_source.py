@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
+from error_manager.storage.base import Cursor
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -155,5 +156,9 @@ class AnalysisSource(Protocol):
         ...
 
     async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
-        """Return the releases whose first error of all is not older than that hour."""
+        """Return the releases that are no change yet and had no error before that hour."""
+        ...
+
+    async def cursors(self) -> Mapping[int, Cursor]:
+        """Return up to where each slot of the inbox was processed."""
         ...

@@ -32,7 +32,7 @@ from error_manager.storage.postgres.reader import Pool
 
 _SQL: Final = named.load("analysis.sql")
 
-# A row of COPY: the number of fields, then each field after its length (PostgreSQL manual, COPY, file formats).
+# A row of COPY: the number of fields, then each after its length (PostgreSQL manual, COPY, file formats).
 _HEADER_BYTES: Final = 19
 _TRAILER_BYTES: Final = 2
 _COUNT_ROW: Final = np.dtype(
@@ -127,7 +127,7 @@ class PostgresAnalysisSource:
         return {number: tuple(shares) for number, shares in found.items()}
 
     async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
-        """Return the releases whose first error of all is not older than that hour."""
+        """Return the releases that are no change yet (see the protocol)."""
         rows = await self._rows("read_releases", project=project_id, since=since)
         return tuple(
             ReleaseSeen(version=version, environment=environment, at=at) for environment, version, at in rows

@@ -104,12 +104,18 @@ WHERE r.place = 1
 ORDER BY r.pattern_id, r.key
 
 -- name: read_releases
--- Days are kept for good, so a release that is in none before is new.
+-- Days are kept for good, so a release that is in none before is new. The exact time costs a look at the errors of an
+-- hour, so it is taken once.
 SELECT r.environment, r.release, min(e.timestamp)
 FROM (
     SELECT environment, release, min(bucket) AS hour FROM rollup_hour
     WHERE project_id = %(project)s AND bucket >= date_trunc('hour', %(since)s::timestamptz)
         AND release NOT IN ('', '(other)')
+        AND NOT EXISTS (
+            SELECT FROM changes c
+            WHERE c.project_id = %(project)s AND c.kind = 'release' AND c.environment = rollup_hour.environment
+                AND c.version = rollup_hour.release
+        )
     GROUP BY environment, release
 ) r
 JOIN project_errors e ON e.project_id = %(project)s AND e.timestamp >= r.hour AND e.timestamp < r.hour + interval '1 hour'
@@ -118,6 +124,11 @@ WHERE NOT EXISTS (
     SELECT FROM rollup_day d
     WHERE d.project_id = %(project)s AND d.bucket < date_trunc('day', %(since)s::timestamptz)
         AND d.release = r.release AND d.environment = r.environment
+) AND NOT EXISTS (
+    SELECT FROM rollup_hour h
+    WHERE h.project_id = %(project)s AND h.bucket >= date_trunc('day', %(since)s::timestamptz)
+        AND h.bucket < date_trunc('hour', %(since)s::timestamptz)
+        AND h.release = r.release AND h.environment = r.environment
 )
 GROUP BY r.environment, r.release
 ORDER BY 3, 1, 2
