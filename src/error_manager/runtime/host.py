@@ -52,6 +52,8 @@ def _name(process: psutil.Process, *, is_supervisor: bool) -> str:
     if words and words[0].endswith("/postgres"):
         return "postgres"
     command = next((word for word in words if word in _COMMANDS), "")
+    if "--role" in words[:-1]:
+        return words[words.index("--role") + 1]
     for option in ("--slot", "--index"):
         if option in words[:-1]:
             return f"{command} {words[words.index(option) + 1]}"

@@ -59,6 +59,7 @@ async def run(settings: Settings, *, slot: int, stop: asyncio.Event) -> None:
     ]
     await _know_keys(serving, stop)
     serve = asyncio.create_task(server.serve(), name="http")
+    tasks.append(asyncio.create_task(serving.collecting.run(), name="collecting"))
     told = asyncio.create_task(stop.wait(), name="stop")
     try:
         ended, _ = await asyncio.wait({serve, told, *tasks}, return_when=asyncio.FIRST_COMPLETED)

@@ -71,6 +71,13 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisSettings:
+    """What looks at the stored errors: anomalies, correlations, forecasts, risks."""
+
+    is_enabled: bool = _setting(True, "Let `up` run the process that analyses.")  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseSettings:
     """PostgreSQL: our own embedded one, or any of version 15 or newer by URL."""
 
@@ -167,6 +174,7 @@ class Settings:
     data_dir: Path
     server: ServerSettings = field(default_factory=ServerSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     inbox: InboxSettings = field(default_factory=InboxSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

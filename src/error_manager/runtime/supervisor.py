@@ -1,4 +1,4 @@
-"""The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker (seed box: Runtime).
+"""The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker, analysis (seed box: Runtime).
 
 The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is
 started again; when the supervisor itself ends, however it does, everything below it ends too.
@@ -306,7 +306,7 @@ class Supervisor:
 def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
     logs = settings.data_dir / "logs" if settings.log.to == "files" else None
     kinds = (("serve", "--slot", settings.server.processes), ("worker", "--index", settings.worker.processes))
-    return tuple(
+    numbered = tuple(
         Child(
             name=f"{kind} {number}",
             command=program(kind, words, option, str(number)),
@@ -315,6 +315,14 @@ def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
         for kind, option, count in kinds
         for number in range(count)
     )
+    if not settings.analysis.is_enabled:
+        return numbered
+    analysis = Child(
+        name="analysis",
+        command=program("worker", words, "--role", "analysis"),
+        log_file=None if logs is None else logs / "analysis.log",
+    )
+    return (*numbered, analysis)
 
 
 def _last_words(child: Child) -> str:

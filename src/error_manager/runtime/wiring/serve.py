@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from error_manager.flows.collecting import Collecting
 from error_manager.flows.counting import ItemCounter
 from error_manager.flows.receiving import BodyMemory, ReceiveLimits
 from error_manager.flows.services import AcceptServices
@@ -28,6 +29,7 @@ from error_manager.storage.inbox import (
     default_max_bytes,
     remove_ownerless,
 )
+from error_manager.storage.postgres.collecting import PostgresSpans
 from error_manager.storage.postgres.connection import connect
 from error_manager.storage.postgres.keys import KeyFeed
 from error_manager.storage.quota import SharedTokenBuckets
@@ -49,6 +51,7 @@ class Serving:
     showing: Showing
     counter: ItemCounter
     quota: SharedTokenBuckets
+    collecting: Collecting
 
     async def flush(self) -> None:
         """Write the counts of refused items each second, until cancelled."""
@@ -101,7 +104,23 @@ async def build(settings: Settings, *, slot: int) -> Serving:
         max_open=settings.limits.connections // 2,
     )
     await inbox.open()
-    return Serving(app=app, inbox=inbox, feed=feed, keys=keys, showing=showing, counter=counter, quota=quota)
+    return Serving(
+        app=app,
+        inbox=inbox,
+        feed=feed,
+        keys=keys,
+        showing=showing,
+        counter=counter,
+        quota=quota,
+        collecting=_collecting(slot, inbox, PostgresSpans(showing.connections)),
+    )
+
+
+def _collecting(slot: int, inbox: SqliteInbox, spans: PostgresSpans) -> Collecting:
+    async def note(started_at: datetime, ended_at: datetime) -> None:
+        await spans.note(slot, started_at, ended_at)
+
+    return Collecting(note, is_taking=lambda: not inbox.is_full, clock=lambda: datetime.now(UTC))
 
 
 def _inbox(settings: Settings, slot: int, sealer: Sealer) -> SqliteInbox:

@@ -1,0 +1,164 @@
+"""The protocol of what the analysis reads, as arrays (seed box: Storage Interface).
+
+Only the analysis imports this: a serving process loads no numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
+from error_manager.storage.base import Cursor
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysedProject:
+    """A project and whose it is."""
+
+    id: ProjectId
+    organization_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternFact:
+    """A pattern as far as the analysis goes by it."""
+
+    id: PatternId
+    title: str
+    message: str
+    culprit: str
+    module: str
+    error_code: str
+    severity: Severity
+    platform: str
+    status: PatternStatus
+    first_seen: datetime
+    last_seen: datetime
+    resolved_at: datetime | None
+    regressed_at: datetime | None
+    first_release: str
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRows:
+    """Counts per key and bucket, each pair once: shape (n,) each.
+
+    ``keys`` are ids of patterns or ranks of severities, ``times_s`` the starts of the buckets in seconds
+    since the epoch.
+    """
+
+    keys: Integers
+    times_s: Integers
+    counts: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRows:
+    """When errors of patterns happened: shape (n,) each; seconds since the epoch, in no order."""
+
+    keys: Integers
+    times_s: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How many persons and hosts a pattern has touched."""
+
+    users: int
+    hosts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagShare:
+    """The most frequent value of a tag of a pattern: ``count`` of ``total`` errors that have the tag.
+
+    ``others_share`` is the share of this value among the errors of all other patterns with the tag, 0 to 1.
+    """
+
+    key: str
+    value: str
+    count: int
+    total: int
+    others_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSeen:
+    """When a release had its first error in an environment."""
+
+    version: str
+    environment: str
+    at: datetime
+
+
+class AnalysisSource(Protocol):
+    """What was stored, by pattern as the map of groups is now; [since, until) everywhere.
+
+    Every method raises StorageUnavailableError when the database is away.
+    """
+
+    async def projects(self) -> tuple[AnalysedProject, ...]:
+        """Return all projects."""
+        ...
+
+    async def patterns(self, project_id: ProjectId, *, since: datetime) -> tuple[PatternFact, ...]:
+        """Return the patterns that had an error since then, in order of their id; none that was merged."""
+        ...
+
+    async def minutes(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:
+        """Return errors per pattern and minute."""
+        ...
+
+    async def severity_minutes(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:
+        """Return errors per rank of severity and minute."""
+        ...
+
+    async def hours(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:
+        """Return errors per pattern and hour."""
+        ...
+
+    async def events(
+        self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
+    ) -> EventRows:
+        """Return when the errors of each pattern happened, the ``newest`` ones of each group at most."""
+        ...
+
+    async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
+        """Return the times in which errors were taken in, those that ended since then."""
+        ...
+
+    async def first_span(self) -> datetime | None:
+        """Return when errors were first taken in, None when nobody has said so yet."""
+        ...
+
+    async def regrouped(self, project_id: ProjectId, *, since: datetime) -> frozenset[PatternId]:
+        """Return the patterns whose past may have changed since then: merges, splits, rules, their undo."""
+        ...
+
+    async def reach(self, project_id: ProjectId, *, since: datetime) -> Mapping[PatternId, Reach]:
+        """Return how many persons and hosts patterns have touched since that day."""
+        ...
+
+    async def tags(
+        self, project_id: ProjectId, pattern_ids: Sequence[PatternId], *, since: datetime
+    ) -> Mapping[PatternId, tuple[TagShare, ...]]:
+        """Return the most frequent value of each tag of these patterns since that day, by tag."""
+        ...
+
+    async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
+        """Return the releases that are no change yet and had no error before that hour."""
+        ...
+
+    async def cursors(self) -> Mapping[int, Cursor]:
+        """Return up to where each slot of the inbox was processed."""
+        ...
