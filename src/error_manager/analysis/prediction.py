@@ -21,6 +21,10 @@ DAY_S: Final = 86_400
 WEEK_S: Final = 7 * DAY_S
 SPARSE_SHARE: Final = 0.5
 """More than this share of the steps of four weeks without an event: sparse."""
+_UNSEEN_DAY: Final = 0.4
+"""Relative variance of a rate by the hour of the day, while no day was seen; it fades with the first days."""
+_UNSEEN_WEEK: Final = 0.15
+"""... and by the day of the week; it fades with the first weeks."""
 _RECENT_S: Final = 4 * WEEK_S
 
 
@@ -126,13 +130,15 @@ def _fit(
 ) -> DenseModel | SparseModel | ShortModel:
     """Return the model that suits the length and the density of a series."""
     usable = next((part for part in (seasons, seasons[:1], ()) if len(values) >= history(part)), None)
+    days = float((~np.isnan(values)).sum()) * step_s / DAY_S
+    unseen = _UNSEEN_DAY * np.exp(-days) + _UNSEEN_WEEK * np.exp(-days / 7)
     recent = values[-max(1, int(_RECENT_S / step_s)) :]
     is_sparse = (recent == 0).sum() > SPARSE_SHARE * (~np.isnan(recent)).sum()
     if is_count and (not usable or is_sparse):
-        return SparseModel(values, step_s=step_s, short=seasons[0] if seasons else 1)
+        return SparseModel(values, step_s=step_s, short=seasons[0] if seasons else 1, unseen=unseen)
     if usable is None:
         return ShortModel(values)
-    return DenseModel(values, seasons=usable, horizon=horizon, is_count=is_count)
+    return DenseModel(values, seasons=usable, horizon=horizon, unseen=unseen, is_count=is_count)
 
 
 def _seasons(step_s: float) -> tuple[int, ...]:
