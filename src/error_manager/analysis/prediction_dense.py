@@ -95,7 +95,6 @@ class DenseModel:
         shares = self._scale.shares(parts)
         free = max(2.0, enough.sum() / len(starts) ** 2)
         bias = miss.sum() / (enough.sum() + _ALIKE_ORIGINS * len(starts))
-        miss = np.where(enough, miss - bias, 0.0)
         squares = float(np.square(miss).sum())
         variance = squares / max(1, enough.sum()) if enough.any() else self._surprise**2
         pairs = np.square(enough.sum(1)) - enough.sum(1)
