@@ -27,7 +27,7 @@ COMPANY_S: Final = 5.0
 FAR_S: Final = (3_600.0, 14_400.0)
 """Lags at which two kinds are taken to be unrelated; less when the events span less than 8 hours."""
 LEAST_EXCESS: Final = 2.0
-"""Coincidences above chance, in standard errors, from which a pair is reported: 1 % of unrelated pairs are."""
+"""Coincidences above chance, in standard errors, for a pair to be reported: 1 % of unrelated pairs are."""
 _PRIOR: Final = 1.0
 """Added to both sides of each ratio, in events: what a single coincidence is worth."""
 _RIDGE: Final = 0.1
