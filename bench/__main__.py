@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import correlation, forecast, grouping, parsing, pii
+from bench import anomaly, correlation, forecast, grouping, parsing, pii
 
 AREAS = {
+    "anomaly": anomaly.run,
     "correlation": correlation.run,
     "forecast": forecast.run,
     "grouping": grouping.run,
