@@ -9,9 +9,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import grouping, parsing, pii
+from bench import anomaly, correlation, forecast, grouping, parsing, pii
 
-AREAS = {"grouping": grouping.run, "parsing": parsing.run, "pii": pii.run}
+AREAS = {
+    "anomaly": anomaly.run,
+    "correlation": correlation.run,
+    "forecast": forecast.run,
+    "grouping": grouping.run,
+    "parsing": parsing.run,
+    "pii": pii.run,
+}
 
 
 def main(words: list[str]) -> int:

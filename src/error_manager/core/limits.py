@@ -67,3 +67,7 @@ def cut_middle(items: Sequence[T], limit: int) -> Sequence[T]:
         return items
     head = limit // 2
     return [*items[:head], *items[len(items) - (limit - head) :]]
+
+
+MAX_NOTE_CHARS: Final = 2_000
+"""What a person writes of a change or of how a pattern was resolved."""

@@ -57,6 +57,15 @@ def validate(event: ErrorEvent) -> tuple[FieldError, ...]:
     )
 
 
+def too_long(*texts: tuple[str, str, int]) -> tuple[FieldError, ...]:
+    """Return each (path, text, limit in characters) whose text is longer."""
+    return tuple(
+        FieldError(path=path, message=f"expected at most {limit} characters, got {len(text)}")
+        for path, text, limit in texts
+        if len(text) > limit
+    )
+
+
 def _required(event: ErrorEvent) -> Iterator[tuple[str, str]]:
     if not event.message.strip():
         yield "message", "required: a text that is not empty"

@@ -11,10 +11,17 @@ from typing import Final
 from uuid import UUID
 
 from error_manager.analysis.parameters import Parameter, parameters
-from error_manager.core.errors import InboxCorruptError, NotFoundError, StorageError, StorageUnavailableError
-from error_manager.core.limits import MAX_MESSAGE_CHARS
+from error_manager.core.errors import (
+    InboxCorruptError,
+    NotFoundError,
+    StorageError,
+    StorageUnavailableError,
+    ValidationError,
+)
+from error_manager.core.limits import MAX_LABEL_CHARS, MAX_MESSAGE_CHARS, MAX_NOTE_CHARS
 from error_manager.core.search import parse_search
 from error_manager.core.types import ItemCategory, PatternId, PatternStatus, ProjectId
+from error_manager.core.validator import too_long
 from error_manager.core.value_mask import WILDCARD, mask_values
 from error_manager.flows import regrouping
 from error_manager.flows.services import QueryServices
@@ -190,9 +197,21 @@ async def _shown_error(svc: QueryServices, pattern: PatternRow, error: UUID | No
     return await svc.queries.error(reference, project_ids=(pattern.project_id,))
 
 
-async def resolve(svc: QueryServices, pattern_id: PatternId, *, person_id: int | None) -> PatternRow:
-    """Mark a pattern resolved: the next error of it reopens it."""
-    return await _change(svc, pattern_id, PatternStatus.RESOLVED, person_id=person_id)
+async def resolve(
+    svc: QueryServices, pattern_id: PatternId, *, person_id: int | None, note: str = "", release: str = ""
+) -> PatternRow:
+    """Mark a pattern resolved: the next error of it reopens it.
+
+    ``note`` says how, ``release`` which version brings the fix; who meets a similar pattern reads both.
+
+    Raises:
+        ValidationError: one of them is too long.
+    """
+    if wrong := too_long(("note", note, MAX_NOTE_CHARS), ("release", release, MAX_LABEL_CHARS)):
+        raise ValidationError(wrong)
+    return await _change(
+        svc, pattern_id, PatternStatus.RESOLVED, person_id=person_id, note=note, release=release
+    )
 
 
 async def ignore(
@@ -224,9 +243,17 @@ async def _change(
     *,
     person_id: int | None,
     until: datetime | None = None,
+    note: str = "",
+    release: str = "",
 ) -> PatternRow:
     return await svc.queries.change_status(
-        pattern_id, status, ignore_until=until, person_id=person_id, now=svc.clock()
+        pattern_id,
+        status,
+        ignore_until=until,
+        person_id=person_id,
+        now=svc.clock(),
+        note=note,
+        release=release,
     )
 
 

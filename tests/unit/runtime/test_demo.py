@@ -12,6 +12,7 @@ import pytest
 from error_manager.decoding.json_text import decode_json
 from error_manager.decoding.native import decode_native
 from error_manager.runtime.demo.bodies import BodyMaker
+from error_manager.runtime.demo.faults import FAULTS
 from error_manager.runtime.demo.order import spread, writing_order
 from error_manager.runtime.demo.schedule import DAYS, RESOLVED_FAULT, fixed_at, incidents, moments
 from error_manager.runtime.demo.truth import known_span, name_of, span_until, write_truth
@@ -139,3 +140,12 @@ def test_a_later_run_goes_on_with_the_same_span(tmp_path):
     assert name_of(span, seed=1, asked=9) != name_of(span, seed=1, asked=10)
     path.write_text("[]")
     assert known_span(path, seed=1, asked=9, since=START) is None
+
+
+def test_the_truth_ranks_every_fault_once(tmp_path):
+    """The ranks are 1 to the number of faults; each stands in the truth file under the key of its fault."""
+    path = tmp_path / "truth.json"
+    write_truth(path, span_until(END), seed=1, asked=9, errors=8)
+    ranks = json.loads(path.read_text(encoding="utf-8"))["risk_ranks"]
+    assert sorted(ranks.values()) == list(range(1, len(FAULTS) + 1))
+    assert ranks == {fault.key: fault.risk_rank for fault in FAULTS}

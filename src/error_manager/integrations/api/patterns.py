@@ -11,6 +11,7 @@ from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from error_manager.analysis.parameters import Parameter
+from error_manager.decoding.json_text import clean_text
 from error_manager.flows import monitoring
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.body import read_json
@@ -71,6 +72,14 @@ class Ignore:
     """How long to ignore a pattern; null = until a person reopens it."""
 
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """How a pattern was resolved, and the release that brings the fix."""
+
+    note: str = ""
+    release: str = ""
 
 
 @get("/", summary="List patterns")
@@ -173,8 +182,19 @@ async def read_parameters(services: Services, number: PatternNumber) -> Paramete
 async def resolve(
     services: Services, request: Request[Caller, Any, Any], number: PatternNumber
 ) -> PatternRow:
-    """Mark a pattern resolved; its next error reopens it."""
-    return await monitoring.resolve(services, parameters.pattern_id(number), person_id=request.user.person_id)
+    """Mark a pattern resolved; its next error reopens it.
+
+    Body: nothing, or how it was done: `{"note": "raised the pool to 40", "release": "api@2.9.0"}`. Who
+    meets a similar pattern reads both.
+    """
+    wanted = await read_json(request, Resolve)
+    return await monitoring.resolve(
+        services,
+        parameters.pattern_id(number),
+        person_id=request.user.person_id,
+        note=clean_text(wanted.note),
+        release=clean_text(wanted.release),
+    )
 
 
 @post("/{number:int}/ignore", summary="Ignore a pattern", status_code=HTTP_200_OK)

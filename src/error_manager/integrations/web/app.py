@@ -13,7 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message, Scope
 
 from error_manager.flows.services import QueryServices
-from error_manager.integrations.api import books, errors, patterns, projects, regrouping, rules
+from error_manager.integrations.api import books, errors, findings, patterns, projects, regrouping, rules
 from error_manager.integrations.web.api_docs import show_docs
 from error_manager.integrations.web.failure import answer_failure
 from error_manager.integrations.web.gate import require_caller
@@ -35,6 +35,7 @@ def create_app(services: QueryServices) -> Litestar:
             regrouping.router,
             projects.router,
             rules.router,
+            findings.router,
             books.router,
         ],
     )

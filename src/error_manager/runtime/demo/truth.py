@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from error_manager.runtime.demo.faults import FAULTS
 from error_manager.runtime.demo.schedule import DAYS, incidents
 
 
@@ -56,6 +57,7 @@ def write_truth(path: Path, span: Span, *, seed: int, asked: int, errors: int) -
         "seed": seed,
         "asked": asked,
         "errors": errors,
+        "risk_ranks": {fault.key: fault.risk_rank for fault in FAULTS},
         "incidents": [incident.to_json() for incident in incidents(span.start)],
     }
     path.write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,159 @@
+"""Incidents from their first alert to their end: one alert each (seed box: Anomaly Detector). Pure.
+
+An incident is over when its minutes are more probable at the old level than at half its size, by a sequential
+test; what lasts becomes the new level and is not told again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from error_manager.analysis.anomaly_alert import Alert, Kind
+from error_manager.analysis.anomaly_level import Minute, is_settled, take_level
+from error_manager.analysis.anomaly_state import SeriesState
+from error_manager.analysis.anomaly_tail import score
+from error_manager.analysis.anomaly_watch import DOWN_RATIO, UP_RATIO, Found, forget_windows
+
+Bools = NDArray[np.bool_]
+Places = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+KINDS: Final = (None, Kind.BURST, Kind.STEP, Kind.BIRTH, Kind.SILENCE, Kind.GROWTH)
+CODES: Final = {kind: code for code, kind in enumerate(KINDS) if kind is not None}
+
+OVER_NATS: Final = 5.3
+"""Log likelihood ratio for "back to normal" against "goes on": 200 to 1."""
+ACCEPT_MINUTES: Final = 240
+"""After so long a change is the new level."""
+_RECENT_HALF_LIFE_MINUTES: Final = 30.0
+_SILENCE_MINUTES: Final = 7 * 1440
+_SILENT_SHARE: Final = 0.05
+"""A fall to less than this share of what is expected is a silence: it does not become the level ..."""
+_SILENT_EVENTS: Final = 5.0
+"""... once so many events were expected lately."""
+
+
+def open_incidents(
+    state: SeriesState, kind: Kind, where: Bools, found: Found, minute: Minute, *, limit: float
+) -> list[Alert]:
+    """Open an incident for the series in ``where``; return the alerts."""
+    alerts = []
+    for place in np.flatnonzero(where):
+        window = int(found.minutes[place])
+        state["kind"][place] = CODES[kind]
+        state["started"][place] = minute.at - window + 1
+        state["detected"][place] = minute.at
+        state["observed"][place] = state["recent_observed"][place] = found.observed[place]
+        state["expected"][place] = state["recent_expected"][place] = found.expected[place]
+        state["ratio"][place] = found.ratio[place]
+        state["sigmas"][place] = found.sigmas[place]
+        state["calm"][place] = 0.0
+        alerts.append(_alert(state, int(place), limit=limit, size=float(found.size[place]), window=window))
+    return alerts
+
+
+def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
+    """Follow the open incidents by a minute; return those that are over."""
+    is_open = state["kind"] > 0
+    if not is_open.any():
+        return []
+    past = is_open & (state["detected"] < minute.at) & minute.seen
+    keep = np.exp2(-1.0 / _RECENT_HALF_LIFE_MINUTES)
+    for total, recent, new in (
+        ("observed", "recent_observed", minute.counts),
+        ("expected", "recent_expected", minute.low),
+    ):
+        state[total][:] += np.where(past, new, 0.0)
+        np.copyto(state[recent], state[recent] * keep + new, where=past)
+    _weigh(state, minute, past)
+    birth = state["kind"] == CODES[Kind.BIRTH]
+    age = minute.at - state["started"]
+    over = np.where(birth, is_settled(state, minute.at), state["calm"] >= OVER_NATS) & is_open
+    fell = (state["kind"] == CODES[Kind.STEP]) & (state["ratio"] < 1.0)
+    fell &= state["recent_observed"] < _SILENT_SHARE * state["recent_expected"]
+    np.copyto(state["kind"], CODES[Kind.SILENCE], where=fell & (state["recent_expected"] >= _SILENT_EVENTS))
+    silence = state["kind"] == CODES[Kind.SILENCE]
+    lasting = is_open & ~birth & ~over
+    lasting &= np.where(silence, age >= _SILENCE_MINUTES, minute.at - state["detected"] >= ACCEPT_MINUTES)
+    _accept(state, np.flatnonzero(lasting & ~silence))
+    return _close(state, np.flatnonzero(over | lasting), minute, limit)
+
+
+def _weigh(state: SeriesState, minute: Minute, past: Bools) -> None:
+    """Sum the evidence that it is over; it cannot fall below none."""
+    ratio = state["ratio"]
+    other = np.where(ratio > 1.0, np.maximum(UP_RATIO, 0.5 * ratio), np.clip(2.0 * ratio, 0.1, DOWN_RATIO))
+    size = 1.0 / (minute.scatter + minute.doubt)
+    mean = np.maximum(minute.low, 1e-9)
+    changed = mean * other
+    nats = minute.counts * np.log(mean * (size + changed) / (changed * (size + mean)))
+    nats += size * np.log((size + changed) / (size + mean))
+    np.copyto(state["calm"], np.maximum(state["calm"] + nats, 0.0), where=past)
+
+
+def _accept(state: SeriesState, places: Places) -> None:
+    if not len(places):
+        return
+    events = state["recent_observed"][places]
+    ratios = (events + 0.5) / (state["recent_expected"][places] + 0.5)
+    take_level(state, places, ratios, state["observed"][places])
+    state["kind"][places] = CODES[Kind.STEP]
+
+
+def _close(state: SeriesState, places: Places, minute: Minute, limit: float) -> list[Alert]:
+    alerts = []
+    for place in places:
+        window = int(minute.at - state["started"][place] + 1)
+        size = 1.0 / float(minute.doubt[place])
+        alerts.append(_alert(state, int(place), limit=limit, size=size, window=window, ended=minute.at))
+    forget_windows(state, places, minute.at)
+    state["kind"][places] = 0
+    state["quiet"][places] = 0.0
+    state["deploy_told"][places] = True
+    return alerts
+
+
+def _alert(
+    state: SeriesState, place: int, *, limit: float, size: float, window: int, ended: int | None = None
+) -> Alert:
+    kind = KINDS[int(state["kind"][place])]
+    if kind is None:
+        raise ValueError("no open incident")
+    observed, expected = float(state["observed"][place]), float(state["expected"][place])
+    lower, upper = band(np.array([expected]), np.array([size]), limit)
+    return Alert(
+        key=state.keys[place],
+        kind=kind,
+        started_s=float(state["started"][place]) * 60.0,
+        detected_s=float(state["detected"][place]) * 60.0,
+        observed=observed,
+        expected=expected,
+        lower=float(lower[0]),
+        upper=float(upper[0]),
+        ratio=observed / max(expected, 1e-9),
+        score=score(float(state["sigmas"][place])),
+        window_minutes=window,
+        ended_s=None if ended is None else ended * 60.0,
+    )
+
+
+def band(means: Floats, sizes: Floats, sigmas: float) -> tuple[Floats, Floats]:
+    """Return the counts within so many standard deviations of the means.
+
+    Source: negative binomial quantiles by the Gamma approximation of Wilson and Hilferty, PNAS 17 (1931) 684.
+    """
+    variance = means + means * means / sizes
+    shape = np.maximum(means, 1e-9) ** 2 / np.maximum(variance, 1e-12)
+    ninth = 1.0 / (9.0 * shape)
+    upper = means * np.maximum(1.0 - ninth + sigmas * np.sqrt(ninth), 0.0) ** 3
+    lower = means * np.maximum(1.0 - ninth - sigmas * np.sqrt(ninth), 0.0) ** 3
+    return lower, upper
+
+
+def sigmas_of(coverage: float) -> float:
+    """Return the half width, in standard deviations, of a band that covers this share."""
+    return float(ndtri(0.5 + coverage / 2.0))

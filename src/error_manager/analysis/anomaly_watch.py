@@ -1,0 +1,162 @@
+"""The tests of a minute: too many, too few, none, new since a deploy (seed box: Anomaly Detector). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute
+from error_manager.analysis.anomaly_state import RING, SeriesState
+from error_manager.analysis.anomaly_tail import deviation
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+UP_MINUTES: Final = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 240)
+DOWN_MINUTES: Final = (10, 20, 30, 60, 120, 240)
+UP_RATIO: Final = 1.4
+DOWN_RATIO: Final = 0.7
+"""Changes smaller than these are told to nobody, however certain they are."""
+_LEAST_EVENTS: Final = 3.0
+
+DEPLOY_MINUTES: Final = 240
+DEPLOY_SIGMAS: Final = 3.7
+"""Deviation since a deploy that is told; deploys are rare, so that this costs few false alerts."""
+
+SILENCE_NATS: Final = 11.0
+"""-ln of the probability of no event at all, at half the expected rate, that is a silence ..."""
+_SILENCE_SHARE: Final = 0.5
+_SILENCE_MINUTES: Final = 10.0
+_SILENCE_LONGER: Final = 1.5
+"""... when it is also this many times as long (in expected events) as any other of the series."""
+_SILENCE_AGE_MINUTES: Final = 2 * DAY_MINUTES
+
+_LULL_SIGMAS: Final = 3.0
+_LULL_MINUTES: Final = (-45, 90)
+"""A fall that begins so near to midnight is the calendar's (holiday): nothing is told that day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The strongest evidence of one kind per series, shape (n,); ``sigmas`` 0 where there is none."""
+
+    sigmas: Floats
+    minutes: Places
+    observed: Floats
+    expected: Floats
+    size: Floats
+
+    @property
+    def ratio(self) -> Floats:
+        """Observed / expected."""
+        ratio: Floats = self.observed / np.maximum(self.expected, 1e-12)
+        return ratio
+
+
+def add_minute(state: SeriesState, minute: Minute) -> None:
+    """Extend the running totals by a minute."""
+    place, before = minute.at % RING, (minute.at - 1) % RING
+    born = ~np.isnan(state["born"])
+    state["ring_count"][place] = state["ring_count"][before] + np.where(born, minute.counts, 0.0)
+    state["ring_high"][place] = state["ring_high"][before] + minute.high
+    state["ring_low"][place] = state["ring_low"][before] + minute.low
+
+
+def forget_windows(state: SeriesState, places: Places, minute: int) -> None:
+    """Let windows of these series begin now."""
+    for name in ("ring_count", "ring_high", "ring_low"):
+        state[name][:, places] = state[name][minute % RING, places]
+
+
+def too_many(state: SeriesState, minute: Minute) -> Found:
+    """Return the window with the most surprising excess."""
+    return _windows(state, minute, "ring_high", minute.high, UP_MINUTES, sign=1.0)
+
+
+def too_few(state: SeriesState, minute: Minute) -> Found:
+    """Return the window with the most surprising lack."""
+    return _windows(state, minute, "ring_low", minute.low, DOWN_MINUTES, sign=-1.0)
+
+
+def _windows(
+    state: SeriesState, minute: Minute, ring: str, mean: Floats, windows: tuple[int, ...], *, sign: float
+) -> Found:
+    now = minute.at % RING
+    rows = (minute.at - np.array(windows)) % RING
+    observed = state["ring_count"][now] - state["ring_count"][rows]
+    expected = np.maximum(state[ring][now] - state[ring][rows], 1e-9)
+    spans = np.clip(expected / np.maximum(mean, 1e-9), 1.0, np.array(windows)[:, None])
+    sizes = 1.0 / (minute.scatter / spans + minute.doubt)
+    sigmas = deviation(observed, expected, sizes) * sign
+    best = sigmas.argmax(axis=0)
+    at = (best, np.arange(len(best)))
+    return Found(
+        sigmas=np.maximum(sigmas[at], 0.0) * sign,
+        minutes=np.array(windows)[best],
+        observed=observed[at],
+        expected=expected[at],
+        size=sizes[at],
+    )
+
+
+def is_burst(found: Found, limit: float) -> Bools:
+    """Return where an excess is one to tell."""
+    enough = (found.ratio >= UP_RATIO) & (found.observed >= _LEAST_EVENTS)
+    return (found.sigmas >= limit) & enough
+
+
+def is_fall(state: SeriesState, found: Found, limit: float, minute: Minute) -> Bools:
+    """Return where a lack is one to tell; falls that begin around midnight are kept for the day."""
+    into_day = (minute.of_day - found.minutes + 1) % DAY_MINUTES
+    into_day = np.where(into_day > DAY_MINUTES // 2, into_day - DAY_MINUTES, into_day)
+    near = (into_day >= _LULL_MINUTES[0]) & (into_day <= _LULL_MINUTES[1])
+    lull = near & (found.sigmas <= -_LULL_SIGMAS)
+    ends = minute.at - minute.of_day + DAY_MINUTES
+    np.copyto(state["lull_until"], float(ends), where=lull)
+    low = (found.sigmas <= -limit) & (found.ratio <= DOWN_RATIO)
+    return low & (state["lull_until"] <= minute.at)
+
+
+def since_deploy(state: SeriesState, minute: Minute) -> Found:
+    """Take a minute into the totals since the newest deploy; return what they show."""
+    active = (minute.at - state["deploy_at"] < DEPLOY_MINUTES) & (state["kind"] == 0)
+    state["deploy_count"][:] += np.where(active, minute.counts, 0.0)
+    state["deploy_mean"][:] += np.where(active & minute.seen, state["deploy_level"] * minute.season, 0.0)
+    expected = np.maximum(state["deploy_mean"], 1e-9)
+    spans = np.clip(expected / np.maximum(minute.low, 1e-9), 1.0, DEPLOY_MINUTES)
+    sizes = 1.0 / (minute.scatter / spans + minute.doubt)
+    sigmas = deviation(state["deploy_count"], expected, sizes)
+    open_for = active & ~state["deploy_told"].astype(bool)
+    return Found(
+        sigmas=np.where(open_for, sigmas, 0.0),
+        minutes=spans.astype(np.int64),
+        observed=state["deploy_count"].copy(),
+        expected=expected,
+        size=sizes,
+    )
+
+
+def is_step(found: Found) -> Bools:
+    """Return where the change since a deploy is one to tell."""
+    many = (found.sigmas >= DEPLOY_SIGMAS) & (found.ratio >= UP_RATIO) & (found.observed >= _LEAST_EVENTS)
+    few = (found.sigmas <= -DEPLOY_SIGMAS) & (found.ratio <= DOWN_RATIO)
+    return many | few
+
+
+def is_silence(state: SeriesState, minute: Minute) -> tuple[Bools, Floats]:
+    """Count the expected events of the present silence; return where it is one to tell, and the nats."""
+    some = minute.counts > 0
+    quiet = state["quiet"]
+    ended = some & (state["kind"] == 0)
+    np.copyto(state["longest_quiet"], np.maximum(state["longest_quiet"], quiet), where=ended)
+    np.copyto(quiet, np.where(some, 0.0, quiet + np.where(state["kind"] == 0, minute.low, 0.0)))
+    spans = np.maximum(quiet / np.maximum(minute.low, 1e-9), 1.0)
+    size = 1.0 / (minute.scatter / spans + minute.doubt)
+    nats = size * np.log1p(_SILENCE_SHARE * quiet / size)
+    old = minute.at - state["born"] >= _SILENCE_AGE_MINUTES
+    longer = (spans >= _SILENCE_MINUTES) & (quiet >= _SILENCE_LONGER * state["longest_quiet"])
+    return (nats >= SILENCE_NATS) & longer & old, nats

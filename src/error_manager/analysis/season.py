@@ -1,0 +1,201 @@
+"""Daily and weekly rhythm of hourly counts, and how strong it is (seed box: Frequency Analyzer)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc
+
+Array = NDArray[np.float64]
+
+DAY_HOURS: Final = 24
+WEEK_DAYS: Final = 7
+WEEK_HOURS: Final = WEEK_DAYS * DAY_HOURS
+_EPOCH_OFFSET_H: Final = 72
+"""1970-01-01 was a Thursday: hour 0 since the epoch is hour 72 of a week that begins on Monday."""
+_PRIOR_HOUR: Final = 6.0
+"""Errors of a flat day that each hour of the day is mixed with: with few errors a rhythm is not believed."""
+_PRIOR_WEEKDAY: Final = 40.0
+"""Errors of a flat week that each weekday is mixed with: a month has only four of each."""
+_CAP_TIMES: Final = 3.0
+"""An hour counts in the rhythm with at most so many times what is usual then: bursts are no rhythm."""
+FEWEST_DAYS: Final = 3
+FEWEST_WEEKS: Final = 2
+_PASSES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seasons:
+    """The rhythm of n series.
+
+    Attributes:
+        profile: expected share of the mean rate per hour of the week (Monday 00:00 UTC first), shape (n,
+            168),
+            mean 1 per series.
+        daily_strength: share of the variation within days that the hour of the day explains, 0..1, shape
+            (n,).
+        daily_p: probability of so strong a daily rhythm by chance; 1 with less than three days.
+        weekly_strength: share of the variation of days that the weekday explains, 0..1.
+        weekly_p: as ``daily_p``; 1 with less than two weeks.
+    """
+
+    profile: Array
+    daily_strength: Array
+    daily_p: Array
+    weekly_strength: Array
+    weekly_p: Array
+
+
+def hour_of_week(start_s: float, hours: int) -> NDArray[np.intp]:
+    """Return the hour of the week (0 = Monday 00:00 UTC) of consecutive hours.
+
+    Args:
+        start_s: start of the first hour, seconds since the epoch.
+        hours: how many.
+    """
+    first = int(start_s // 3600) + _EPOCH_OFFSET_H
+    return (first + np.arange(hours)) % WEEK_HOURS
+
+
+def seasons(hourly: Array, start_s: float) -> Seasons:
+    """Return the rhythm of series of hourly counts.
+
+    The profile is (hour of the day) x (weekday), each mixed with a flat one by how few errors there are, from
+    counts that are capped at three times what their hour usually has.
+
+    Args:
+        hourly: shape (n, h), >= 0, NaN = not collected; oldest first.
+        start_s: start of the first hour, seconds since the epoch.
+
+    Source:
+        Strength is omega squared of a two-way layout without interaction (blocks = days, or weeks), of
+        counts made even in variance by 2 sqrt(x + 3/8) (F. J. Anscombe, Biometrika 35 (1948) 246-254); p
+        by the F test of the same layout; cells that were not collected are estimated and cost a degree of
+        freedom each (F. Yates, Empire J. Exp. Agric. 1 (1933) 129-142).
+    """
+    weekhour = hour_of_week(start_s, hourly.shape[1])
+    capped = _capped(hourly, weekhour % DAY_HOURS)
+    by_hour = _hour_profile(capped, weekhour % DAY_HOURS)
+    by_weekday = _weekday_profile(capped, by_hour, weekhour)
+    profile = (by_weekday[:, :, None] * by_hour[:, None, :]).reshape(len(hourly), WEEK_HOURS)
+    profile /= profile.mean(axis=1, keepdims=True)
+    days = _blocks(hourly, skip=(-int(weekhour[0])) % DAY_HOURS, width=DAY_HOURS)
+    daily_strength, daily_p = _explained(_even(days), fewest=FEWEST_DAYS)
+    weeks = _weeks(days, by_hour, first_day=(int(weekhour[0]) + DAY_HOURS - 1) // DAY_HOURS % WEEK_DAYS)
+    weekly_strength, weekly_p = _explained(_even(weeks), fewest=FEWEST_WEEKS)
+    return Seasons(
+        profile=profile,
+        daily_strength=daily_strength,
+        daily_p=daily_p,
+        weekly_strength=weekly_strength,
+        weekly_p=weekly_p,
+    )
+
+
+def _even(counts: Array) -> Array:
+    return 2.0 * np.sqrt(counts + 0.375)
+
+
+def _capped(hourly: Array, hour: NDArray[np.intp]) -> Array:
+    """Return counts cut to three times the median of their hour of the day plus the series' mean, plus 3."""
+    mean = _mean(hourly, axis=1)
+    capped = hourly.copy()
+    for which in range(DAY_HOURS):
+        columns = np.flatnonzero(hour == which)
+        if len(columns) == 0:
+            continue
+        usual = _median(hourly[:, columns])
+        limit = _CAP_TIMES * (usual + mean) + 3.0
+        capped[:, columns] = np.minimum(hourly[:, columns], limit[:, None])
+    return capped
+
+
+def _hour_profile(hourly: Array, hour: NDArray[np.intp]) -> Array:
+    mean = np.maximum(_mean(hourly, axis=1), 1e-12)
+    profile = np.ones((len(hourly), DAY_HOURS))
+    for which in range(DAY_HOURS):
+        cells = hourly[:, hour == which]
+        seen = np.isfinite(cells).sum(axis=1)
+        counted = np.nansum(cells, axis=1)
+        profile[:, which] = (counted + _PRIOR_HOUR) / (mean * seen + _PRIOR_HOUR)
+    return np.asarray(profile / profile.mean(axis=1, keepdims=True))
+
+
+def _weekday_profile(hourly: Array, by_hour: Array, weekhour: NDArray[np.intp]) -> Array:
+    expected = np.where(np.isfinite(hourly), by_hour[:, weekhour % DAY_HOURS], 0.0)
+    level = np.nansum(hourly, axis=1) / np.maximum(expected.sum(axis=1), 1e-12)
+    profile = np.ones((len(hourly), WEEK_DAYS))
+    for which in range(WEEK_DAYS):
+        columns = weekhour // DAY_HOURS == which
+        counted = np.nansum(hourly[:, columns], axis=1)
+        exposed = level * expected[:, columns].sum(axis=1)
+        # How many of that weekday there are decides too: one odd Monday is no rhythm.
+        weekdays = columns.sum() / DAY_HOURS
+        prior = _PRIOR_WEEKDAY + exposed / max(weekdays, 1.0)
+        profile[:, which] = (counted + prior) / (exposed + prior)
+    return profile
+
+
+def _blocks(values: Array, *, skip: int, width: int) -> Array:
+    """Return whole blocks of ``width`` columns after the first ``skip``, shape (n, blocks, width)."""
+    blocks = max(0, values.shape[1] - skip) // width
+    return values[:, skip : skip + blocks * width].reshape(len(values), blocks, width)
+
+
+def _weeks(days: Array, by_hour: Array, *, first_day: int) -> Array:
+    """Return the totals of days as weeks, shape (n, weeks, 7); NaN where less than half is known."""
+    known = np.where(np.isfinite(days), by_hour[:, None, :], 0.0).sum(axis=2) / DAY_HOURS
+    totals = np.where(known >= 0.5, np.nansum(days, axis=2) / np.maximum(known, 0.5), np.nan)
+    return _blocks(totals, skip=(-first_day) % WEEK_DAYS, width=WEEK_DAYS)
+
+
+def _explained(cells: Array, *, fewest: int) -> tuple[Array, Array]:
+    """Return (omega squared, p of the F test) of the columns of layouts (n, blocks, columns)."""
+    series, blocks, columns = cells.shape
+    if blocks < fewest:
+        return np.zeros(series), np.ones(series)
+    known = np.isfinite(cells)
+    filled = _filled(cells, known)
+    total = filled.mean(axis=(1, 2), keepdims=True)
+    by_column = filled.mean(axis=1, keepdims=True) - total
+    rest = filled - filled.mean(axis=2, keepdims=True) - by_column
+    free = np.maximum((blocks - 1) * (columns - 1) - (~known).sum(axis=(1, 2)), 1.0)
+    explained = blocks * (by_column**2).sum(axis=(1, 2))
+    unexplained = np.maximum((rest**2).sum(axis=(1, 2)), 1e-9)
+    noise = unexplained / free
+    strength = (explained - (columns - 1) * noise) / (explained + unexplained + noise)
+    p = fdtrc(columns - 1.0, free, explained / (columns - 1) / noise)
+    is_known = known.sum(axis=(1, 2)) >= columns * fewest
+    is_varied = (cells - total).any(axis=(1, 2)) & (explained > 1e-9)
+    use = is_known & is_varied
+    return np.where(use, np.clip(strength, 0.0, 1.0), 0.0), np.where(use, p, 1.0)
+
+
+def _filled(cells: Array, known: NDArray[np.bool_]) -> Array:
+    """Return the cells with the unknown ones estimated from their block and column (Yates, iterated)."""
+    filled = np.where(known, cells, _mean(cells.reshape(len(cells), -1), axis=1)[:, None, None])
+    if known.all():
+        return filled
+    for _ in range(_PASSES):
+        fitted = filled.mean(axis=2, keepdims=True) + filled.mean(axis=1, keepdims=True)
+        filled = np.where(known, cells, fitted - filled.mean(axis=(1, 2), keepdims=True))
+    return filled
+
+
+def _mean(values: Array, *, axis: int) -> Array:
+    """Return the mean of what is known, 0 when nothing is."""
+    seen = np.isfinite(values).sum(axis=axis)
+    return np.asarray(np.nansum(values, axis=axis) / np.maximum(seen, 1))
+
+
+def _median(values: Array) -> Array:
+    """Return the median of each row over what is known, 0 when nothing is."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    seen = np.isfinite(values).sum(axis=1)
+    rows = np.arange(len(values))
+    low = ordered[rows, np.maximum(seen - 1, 0) // 2]
+    high = ordered[rows, np.minimum(seen // 2, values.shape[1] - 1)]
+    return np.where(seen > 0, (low + high) / 2, 0.0)

@@ -1,0 +1,72 @@
+"""From the findings to the eyes, and what people tell the analysis (seed box: Real-time Monitoring Flow)."""
+
+from __future__ import annotations
+
+from error_manager.core.errors import ValidationError
+from error_manager.core.limits import MAX_LABEL_CHARS, MAX_NOTE_CHARS
+from error_manager.core.types import FieldError, PatternId
+from error_manager.core.validator import too_long
+from error_manager.flows import monitoring
+from error_manager.flows.services import QueryServices
+from error_manager.storage.findings import Change, Feedback, PatternAnalysis
+
+
+async def pattern_analysis(svc: QueryServices, pattern_id: PatternId) -> PatternAnalysis:
+    """Return what is known of a pattern; of one that was not analysed yet, that nothing is.
+
+    Raises:
+        NotFoundError: there is no such pattern.
+    """
+    pattern = await svc.queries.pattern(pattern_id)
+    found = (await svc.findings.analysis([pattern.id])).get(pattern.id)
+    return found or PatternAnalysis(
+        project_id=pattern.project_id, pattern_id=pattern.id, updated_at=pattern.first_seen
+    )
+
+
+async def give_feedback(
+    svc: QueryServices, pattern_id: PatternId, key: str, *, has_helped: bool, person_id: int | None
+) -> None:
+    """Keep whether a recommendation has helped with a pattern.
+
+    Raises:
+        NotFoundError: there is no such pattern.
+        ValidationError: the pattern has no such recommendation.
+    """
+    known = await pattern_analysis(svc, pattern_id)
+    keys = [item.key for item in known.recommendations or ()]
+    if key not in keys:
+        message = f"expected one of {', '.join(keys)}" if keys else "the pattern has no recommendations"
+        raise ValidationError([FieldError(path="key", message=message)])
+    await svc.findings.add_feedback(
+        Feedback(
+            project_id=known.project_id,
+            pattern_id=known.pattern_id,
+            recommendation=key,
+            has_helped=has_helped,
+            person_id=person_id,
+            at=svc.clock(),
+        )
+    )
+
+
+async def add_change(svc: QueryServices, change: Change) -> Change:
+    """Keep a release, a deploy or a change of configuration, and return it with its id.
+
+    Raises:
+        NotFoundError: there is no such project.
+        ValidationError: names every wrong field.
+    """
+    await monitoring.find_project(svc, change.project_id)
+    wrong = list(
+        too_long(
+            ("version", change.version, MAX_LABEL_CHARS),
+            ("environment", change.environment, MAX_LABEL_CHARS),
+            ("note", change.note, MAX_NOTE_CHARS),
+        )
+    )
+    if not change.version and not change.note:
+        wrong.append(FieldError(path="version", message="a version or a note is needed"))
+    if wrong:
+        raise ValidationError(wrong)
+    return await svc.findings.add_change(change)

@@ -1,0 +1,117 @@
+"""What the analysis found in a window, as plain values to be told (seed box: Dashboard). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from error_manager.core.types import PatternId, ProjectId, Severity
+from error_manager.monitoring.sentence import Target, TargetKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternFacts:
+    """A pattern that findings speak of; ``is_quiet`` when somebody resolved or ignored it."""
+
+    project_id: ProjectId
+    id: PatternId
+    title: str
+    severity: Severity
+    risk: float = 0.0
+    is_quiet: bool = False
+
+    @property
+    def target(self) -> Target:
+        """Return where its title links to."""
+        return Target(project_id=self.project_id, kind=TargetKind.PATTERN, key=str(self.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalyFinding:
+    """Something unusual in a series; counts are errors per ``per`` (minute or hour), ``score`` is 0..100.
+
+    ``kind`` is burst, step, silence, birth or another word. ``pattern_id`` is None for the series of a
+    module, a project or a severity; then ``scope`` and ``title`` say which.
+    """
+
+    scope: Target
+    kind: str
+    started_at: datetime
+    observed: float
+    expected: float
+    score: float
+    per: str = "minute"
+    title: str = ""
+    pattern_id: PatternId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFinding:
+    """A pattern came into a state (a word of ``pattern_state``); ``ratio`` is times its usual rate."""
+
+    pattern_id: PatternId
+    state: str
+    since: datetime
+    ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationFinding:
+    """``second`` follows ``first`` after ``gap`` (median), ``support`` of ``trials``; ``score`` 0..1."""
+
+    first: PatternId
+    second: PatternId
+    score: float
+    gap: timedelta
+    support: int
+    trials: int
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastFinding:
+    """Errors expected until ``until`` with their 80 % band, and how many came in as long a time before."""
+
+    pattern_id: PatternId
+    made_at: datetime
+    until: datetime
+    expected: float
+    lower: float
+    upper: float
+    before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskFinding:
+    """A risk that moved (0..100), with its reasons, most points first."""
+
+    pattern_id: PatternId
+    at: datetime
+    before: float
+    value: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFinding:
+    """A release, deploy or configuration change that explains what a pattern did; ``score`` 0..1."""
+
+    pattern_id: PatternId
+    project_id: ProjectId
+    kind: str
+    version: str
+    at: datetime
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowFindings:
+    """Everything found in a window, in any order."""
+
+    patterns: tuple[PatternFacts, ...] = ()
+    anomalies: tuple[AnomalyFinding, ...] = ()
+    states: tuple[StateFinding, ...] = ()
+    correlations: tuple[CorrelationFinding, ...] = ()
+    forecasts: tuple[ForecastFinding, ...] = ()
+    risks: tuple[RiskFinding, ...] = ()
+    changes: tuple[ChangeFinding, ...] = ()

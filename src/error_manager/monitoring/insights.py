@@ -1,0 +1,388 @@
+"""What the analysis found in a window, as ranked plain sentences with links (seed box: Dashboard). Pure.
+
+Anomalies that belong to one incident make one sentence, and so do the patterns that one release brought. What
+several findings say of one pattern is said once, by the most telling of them. The same findings give the same
+sentences in the same order, whatever order they come in. The rules: docs/guides/insights.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from error_manager.core.types import PatternId, Severity
+from error_manager.monitoring.finding import (
+    AnomalyFinding,
+    ChangeFinding,
+    CorrelationFinding,
+    ForecastFinding,
+    PatternFacts,
+    RiskFinding,
+    StateFinding,
+    WindowFindings,
+)
+from error_manager.monitoring.incident import TOGETHER, Follower, Incident, Relations, group, relations
+from error_manager.monitoring.sentence import (
+    Part,
+    Sentence,
+    Target,
+    TargetKind,
+    listed,
+    number,
+    plain,
+    span,
+    words,
+)
+
+MOST: Final = 12
+"""Insights of a window at most, unless asked."""
+FRESH: Final = timedelta(hours=24)
+"""What began this long ago ranks half as high as the same thing now."""
+SAME: Final = timedelta(hours=6)
+"""A state and an anomaly of one pattern that begin so near each other say the same."""
+FORECAST_TIMES: Final = 2.0
+"""A forecast is told when it is at least so many times what came before, its 80 % band above that."""
+LEAST_RISK: Final = 50.0
+LEAST_RISK_RISE: Final = 15.0
+LEAST_EXPLAINED: Final = 0.5
+_NAMED: Final = 3
+_REASONS: Final = 3
+
+
+class InsightKind(StrEnum):
+    """What an insight is about."""
+
+    INCIDENT = "incident"
+    CHANGE = "change"
+    REGRESSED = "regressed"
+    RISING = "rising"
+    SILENT = "silent"
+    NEW = "new"
+    ANOMALY = "anomaly"
+    FORECAST = "forecast"
+    RISK = "risk"
+    CORRELATION = "correlation"
+    FADING = "fading"
+
+
+WEIGHT: Final[Mapping[InsightKind, float]] = MappingProxyType(
+    {
+        InsightKind.INCIDENT: 60.0,
+        InsightKind.CHANGE: 55.0,
+        InsightKind.REGRESSED: 50.0,
+        InsightKind.RISING: 45.0,
+        InsightKind.SILENT: 42.0,
+        InsightKind.NEW: 40.0,
+        InsightKind.ANOMALY: 35.0,
+        InsightKind.FORECAST: 25.0,
+        InsightKind.RISK: 25.0,
+        InsightKind.CORRELATION: 20.0,
+        InsightKind.FADING: 5.0,
+    }
+)
+"""Points of a kind; up to 40 more come from the risk of the pattern and up to 10 from its severity."""
+_STATES: Final[Mapping[str, InsightKind]] = MappingProxyType(
+    {
+        kind.value: kind
+        for kind in (
+            InsightKind.REGRESSED,
+            InsightKind.RISING,
+            InsightKind.SILENT,
+            InsightKind.NEW,
+            InsightKind.FADING,
+        )
+    }
+)
+_BROUGHT: Final = frozenset({"new", "regressed", "rising"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One number or word behind a sentence, named."""
+
+    name: str
+    value: float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insight:
+    """A finding worth a sentence.
+
+    Attributes:
+        id: the same for the same thing at each look, so that a person can put it away.
+        kind: what it is about.
+        rank: what it is sorted by, 0..110, dimensionless.
+        sentence: its parts; joined they read as one sentence.
+        evidence: what it rests on.
+        at: when it began.
+        severity: the worst of its patterns.
+        patterns: all of its patterns, the first to come first.
+    """
+
+    id: str
+    kind: InsightKind
+    rank: float
+    sentence: Sentence
+    evidence: tuple[Evidence, ...]
+    at: datetime
+    severity: Severity
+    patterns: tuple[PatternId, ...]
+
+
+def insights(findings: WindowFindings, now: datetime, *, limit: int = MOST) -> tuple[Insight, ...]:
+    """Return what was found as sentences, the most important first.
+
+    Args:
+        findings: of the window; what is about patterns that are quiet or not in ``patterns`` is left out.
+        now: the time of the look, aware; newer things rank higher.
+        limit: most insights to return, >= 0.
+    """
+    told = _Telling(findings, now)
+    found = sorted(told.all(), key=lambda one: (one.rank, one.at, plain(one.sentence, clock="%c")))
+    unique = {insight.id: insight for insight in found}
+    return tuple(sorted(unique.values(), key=lambda one: (-one.rank, one.at, one.patterns, one.id))[:limit])
+
+
+class _Telling:
+    """Findings put into sentences, the most telling first; what was told needs no second sentence."""
+
+    def __init__(self, findings: WindowFindings, now: datetime) -> None:
+        self._now = now
+        self._findings = findings
+        self._patterns = {one.id: one for one in findings.patterns if not one.is_quiet}
+        self._related: Relations = relations(
+            one for one in findings.correlations if {one.first, one.second} <= self._patterns.keys()
+        )
+        self._changes: dict[PatternId, ChangeFinding] = {}
+        for change in sorted(findings.changes, key=lambda one: (one.score, one.at, one.version)):
+            if change.score >= LEAST_EXPLAINED:
+                self._changes[change.pattern_id] = change
+        self._told: dict[PatternId, list[datetime]] = {}
+        self._together: set[frozenset[PatternId]] = set()
+
+    def all(self) -> Iterator[Insight]:
+        """Yield every insight; the order matters, since each step leaves out what an earlier one told."""
+        states = sorted(
+            (
+                one
+                for one in self._findings.states
+                if one.pattern_id in self._patterns and one.state in _STATES
+            ),
+            key=lambda one: (one.since, one.pattern_id, one.state, one.ratio),
+        )
+        anomalies = sorted(
+            self._findings.anomalies,
+            key=lambda one: (-one.score, one.started_at, one.scope.key, one.kind, one.observed, one.expected),
+        )
+        mine = [one for one in anomalies if one.pattern_id in self._patterns]
+        yield from map(self._incident, group(mine, self._related))
+        yield from self._brought(states)
+        yield from (self._state(one) for one in states if not self._is_told(one.pattern_id, one.since))
+        for one in mine:
+            if one.pattern_id is not None and not self._is_told(one.pattern_id, one.started_at):
+                yield self._anomaly(one, self._patterns[one.pattern_id])
+        starts = [at for times in self._told.values() for at in times]
+        for one in anomalies:
+            if one.pattern_id is None and not any(abs(at - one.started_at) <= TOGETHER for at in starts):
+                yield self._wide_anomaly(one)
+        yield from filter(None, map(self._forecast, self._findings.forecasts))
+        yield from filter(None, map(self._risk, self._findings.risks))
+        yield from (
+            self._correlation(one)
+            for pair, one in self._related.items()
+            if not any(set(pair) <= together for together in self._together)
+        )
+
+    # ---------------------------------------------------------------------------------------------- sentences
+    def _incident(self, incident: Incident) -> Insight:
+        for pattern in incident.patterns:
+            self._tell(pattern, incident.at)
+        self._together.add(frozenset(incident.patterns))
+        followers = listed([self._follower(one) for one in incident.followers], most=_NAMED)
+        sentence = words(
+            self._link(incident.first), " at ", incident.at, self._after(incident.first), " took ", followers,
+            " with it",
+        )  # fmt: skip
+        evidence = [
+            Evidence(
+                name=self._patterns[one.pattern_id].title,
+                value=f"+{span(one.gap)}" + ("" if one.score is None else f", score {one.score:.4f}"),
+            )
+            for one in incident.followers
+        ]
+        return self._insight(InsightKind.INCIDENT, incident.patterns, incident.at, sentence, evidence)
+
+    def _brought(self, states: Sequence[StateFinding]) -> Iterator[Insight]:
+        """Yield one insight for each change that brought two patterns or more."""
+        by_change: dict[tuple[str, str, datetime], list[StateFinding]] = {}
+        for one in states:
+            change = self._changes.get(one.pattern_id)
+            if change and one.state in _BROUGHT and not self._is_told(one.pattern_id, one.since):
+                by_change.setdefault((change.kind, change.version, change.at), []).append(one)
+        for (kind, _, at), brought in by_change.items():
+            patterns = tuple(dict.fromkeys(one.pattern_id for one in brought))
+            if len(patterns) < 2:
+                continue
+            name = self._change_name(self._changes[patterns[0]])
+            each = [words(self._link(one.pattern_id), f" ({_state_word(one)})") for one in brought]
+            sentence = words(kind.capitalize(), " ", name, " at ", at, " brought ", listed(each, most=_NAMED))
+            for one in brought:
+                self._tell(one.pattern_id, one.since)
+            evidence = [
+                Evidence(name=self._patterns[one].title, value=round(self._changes[one].score, 4))
+                for one in patterns
+            ]
+            yield self._insight(InsightKind.CHANGE, patterns, at, sentence, evidence)
+
+    def _state(self, one: StateFinding) -> Insight:
+        kind = _STATES[one.state]
+        link, after = self._link(one.pattern_id), self._after(one.pattern_id)
+        usual = f"{number(one.ratio)}x its usual rate since "
+        match kind:
+            case InsightKind.RISING:
+                sentence = words("Rising: ", link, ", ", usual, one.since, after)
+            case InsightKind.FADING:
+                sentence = words("Fading: ", link, ", ", usual, one.since, after)
+            case InsightKind.SILENT:
+                sentence = words("Silent: ", link, ", no error since ", one.since)
+            case InsightKind.REGRESSED:
+                sentence = words("Came back: ", link, " at ", one.since, after)
+            case _:
+                sentence = words("New: ", link, " since ", one.since, after)
+        self._tell(one.pattern_id, one.since)
+        evidence = [Evidence(name="state", value=one.state), Evidence(name="ratio", value=one.ratio)]
+        return self._insight(kind, (one.pattern_id,), one.since, sentence, evidence)
+
+    def _anomaly(self, one: AnomalyFinding, pattern: PatternFacts) -> Insight:
+        self._tell(pattern.id, one.started_at)
+        sentence = words(self._link(pattern.id), *_unusual(one), self._after(pattern.id))
+        return self._insight(
+            InsightKind.ANOMALY, (pattern.id,), one.started_at, sentence, _numbers(one), scope=one.kind
+        )
+
+    def _wide_anomaly(self, one: AnomalyFinding) -> Insight:
+        sentence = words(Part(text=one.title or one.scope.key, target=one.scope), *_unusual(one))
+        scope = f"{one.scope.project_id}:{one.scope.kind.value}:{one.scope.key}:{one.kind}"
+        return self._insight(InsightKind.ANOMALY, (), one.started_at, sentence, _numbers(one), scope=scope)
+
+    def _forecast(self, one: ForecastFinding) -> Insight | None:
+        is_more = one.expected >= FORECAST_TIMES * one.before and one.lower > one.before
+        if one.pattern_id not in self._patterns or not is_more:
+            return None
+        band = f" ({number(one.lower)} to {number(one.upper)})"
+        sentence = words(
+            "Expected: ", number(one.expected), " errors of ", self._link(one.pattern_id), " until ",
+            one.until, band, f", {number(one.before)} in as long a time before",
+        )  # fmt: skip
+        evidence = [Evidence(name="expected", value=one.expected), Evidence(name="before", value=one.before)]
+        return self._insight(
+            InsightKind.FORECAST, (one.pattern_id,), one.made_at, sentence, evidence, scope="next"
+        )
+
+    def _risk(self, one: RiskFinding) -> Insight | None:
+        is_told = one.value >= LEAST_RISK and one.value - one.before >= LEAST_RISK_RISE
+        if one.pattern_id not in self._patterns or not is_told or self._is_told(one.pattern_id, one.at):
+            return None
+        reasons = ", ".join(one.reasons[:_REASONS])
+        sentence = words(
+            "Risk of ", self._link(one.pattern_id), f" went from {one.before:.0f} to {one.value:.0f}",
+            f": {reasons}" if reasons else "",
+        )  # fmt: skip
+        evidence = [Evidence(name="before", value=one.before), Evidence(name="now", value=one.value)]
+        return self._insight(InsightKind.RISK, (one.pattern_id,), one.at, sentence, evidence)
+
+    def _correlation(self, one: CorrelationFinding) -> Insight:
+        sentence = words(
+            self._link(one.second), f" comes {span(one.gap)} after ", self._link(one.first),
+            f", {one.support:,} of {one.trials:,} times",
+        )  # fmt: skip
+        evidence = [
+            Evidence(name="score", value=round(one.score, 4)),
+            Evidence(name="support", value=one.support),
+            Evidence(name="trials", value=one.trials),
+        ]
+        return self._insight(
+            InsightKind.CORRELATION, (one.first, one.second), one.found_at, sentence, evidence, scope="pair"
+        )
+
+    # ------------------------------------------------------------------------------------------- their pieces
+    def _link(self, pattern: PatternId) -> Part:
+        known = self._patterns[pattern]
+        return Part(text=known.title, target=known.target)
+
+    def _follower(self, one: Follower) -> Sentence:
+        score = "" if one.score is None else f", {one.score:.2f}"
+        return words(self._link(one.pattern_id), f" (+{span(one.gap)}{score})")
+
+    def _after(self, pattern: PatternId) -> Sentence:
+        change = self._changes.get(pattern)
+        return words(f", after {change.kind} ", self._change_name(change)) if change else ()
+
+    def _change_name(self, change: ChangeFinding) -> Sentence:
+        if not change.version:
+            return words("of ", change.at)
+        target = Target(project_id=change.project_id, kind=TargetKind.RELEASE, key=change.version)
+        return words(Part(text=change.version, target=target))
+
+    def _tell(self, pattern: PatternId, at: datetime) -> None:
+        self._told.setdefault(pattern, []).append(at)
+
+    def _is_told(self, pattern: PatternId, at: datetime) -> bool:
+        return any(abs(at - before) <= SAME for before in self._told.get(pattern, ()))
+
+    def _insight(
+        self,
+        kind: InsightKind,
+        patterns: tuple[PatternId, ...],
+        at: datetime,
+        sentence: Sentence,
+        evidence: Sequence[Evidence],
+        *,
+        scope: str = "",
+    ) -> Insight:
+        facts = [self._patterns[pattern] for pattern in patterns]
+        severity = max((one.severity for one in facts), key=lambda one: one.rank, default=Severity.ERROR)
+        points = WEIGHT[kind] + 0.4 * max((one.risk for one in facts), default=0.0) + 2.0 * severity.rank
+        age = max(self._now - at, timedelta())
+        when = "" if scope in {"next", "pair"} else at.isoformat(timespec="minutes")
+        name = "|".join((kind.value, scope, when, *map(str, patterns)))
+        return Insight(
+            id=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
+            kind=kind,
+            rank=points * 0.5 ** (age / FRESH),
+            sentence=sentence,
+            evidence=tuple(evidence),
+            at=at,
+            severity=severity,
+            patterns=patterns,
+        )
+
+
+def _state_word(one: StateFinding) -> str:
+    if one.state == InsightKind.REGRESSED.value:
+        return "came back"
+    return f"{number(one.ratio)}x its usual rate" if one.state == InsightKind.RISING.value else one.state
+
+
+def _unusual(one: AnomalyFinding) -> Sentence:
+    observed, expected = number(one.observed), number(one.expected)
+    match one.kind:
+        case "silence":
+            return words(": no error since ", one.started_at, f", {expected} per {one.per} expected")
+        case "step":
+            return words(f": {observed} per {one.per} since ", one.started_at, f", {expected} before")
+        case _:
+            return words(f": {observed} per {one.per} at ", one.started_at, f", {expected} expected")
+
+
+def _numbers(one: AnomalyFinding) -> list[Evidence]:
+    return [
+        Evidence(name="observed", value=one.observed),
+        Evidence(name="expected", value=one.expected),
+        Evidence(name="score", value=one.score),
+    ]

@@ -1,0 +1,104 @@
+"""Sentences made of parts that may link somewhere or be a time (seed box: Dashboard). Pure.
+
+A page turns a target into an address and writes a time in the reader's zone; an alert or a file takes
+``plain``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from error_manager.core.types import ProjectId
+
+Sentence = tuple["Part", ...]
+
+
+class TargetKind(StrEnum):
+    """What a part of a sentence links to."""
+
+    PATTERN = "pattern"
+    MODULE = "module"
+    PROJECT = "project"
+    SEVERITY = "severity"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Something of a project, named by its id or key."""
+
+    project_id: ProjectId
+    kind: TargetKind
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a sentence: a text that may link somewhere, or a time (then ``text`` is "")."""
+
+    text: str = ""
+    target: Target | None = None
+    at: datetime | None = None
+
+
+def plain(sentence: Iterable[Part], *, clock: str = "%H:%M") -> str:
+    """Return a sentence as text, its times in their own zone in the form ``clock`` of strftime."""
+    return "".join(part.text if part.at is None else part.at.strftime(clock) for part in sentence)
+
+
+def words(*pieces: str | datetime | Part | Sentence) -> Sentence:
+    """Return the pieces as one sentence; neighbouring texts without a target become one part."""
+    joined: list[Part] = []
+    for part in _parts(pieces):
+        before = joined[-1] if joined else None
+        if before and before.at is None and part.at is None and before.target is None and part.target is None:
+            joined[-1] = Part(text=before.text + part.text)
+        elif part.text or part.at is not None:
+            joined.append(part)
+    return tuple(joined)
+
+
+def listed(items: Sequence[Sentence], *, most: int) -> Sentence:
+    """Return items as ``a, b and c``, the ones over ``most`` counted: ``a, b and 4 more``."""
+    shown = [*items[:most]]
+    if len(items) > most:
+        shown.append(words(f"{len(items) - most} more"))
+    pieces: list[str | Sentence] = []
+    for place, item in enumerate(shown):
+        if place:
+            pieces.append(" and " if place == len(shown) - 1 else ", ")
+        pieces.append(item)
+    return words(*pieces)
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in one unit: ``4 s``, ``12 min``, ``5 h``, ``3 days``."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
+def number(value: float) -> str:
+    """Return a count or rate: whole with separators from ten on, two telling digits below."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
+
+
+def _parts(pieces: Iterable[str | datetime | Part | Sentence]) -> Iterable[Part]:
+    for piece in pieces:
+        match piece:
+            case str():
+                yield Part(text=piece)
+            case datetime():
+                yield Part(at=piece)
+            case Part():
+                yield piece
+            case _:
+                yield from piece

@@ -1,0 +1,147 @@
+"""What the analysis found over the API, from a real database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.contract.finding_store_contract import anomaly
+from tests.integration.test_api import admin, shop  # noqa: F401  # fixtures
+
+from error_manager.core.types import PatternId, ProjectId
+from error_manager.storage.findings import (
+    CorrelationEnd,
+    CorrelationRow,
+    CorrelationSet,
+    Evidence,
+    Findings,
+    ForecastRow,
+    ForecastSet,
+    PatternAnalysis,
+    Recommendation,
+    RiskFactor,
+    Scope,
+    ScopeKind,
+)
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+ONE = ProjectId(1)
+
+
+@pytest.fixture
+async def patterns(shop, admin):  # noqa: F811  # fixtures
+    """Keep findings of the two most frequent patterns of a project; return their ids."""
+    rows = (await admin.get("/api/v1/patterns", params={"project": 1, "sort": "count"})).json()["items"]
+    first, second = (PatternId(row["id"]) for row in rows[:2])
+    scope = Scope(project_id=ONE, kind=ScopeKind.PATTERN, key=str(first))
+    await shop[0].findings.keep(
+        Findings(
+            anomalies=(anomaly(1, key=str(first)), anomaly(2, key=str(first), is_open=True)),
+            patterns=(
+                PatternAnalysis(
+                    project_id=ONE,
+                    pattern_id=first,
+                    updated_at=NOW,
+                    state="rising",
+                    state_since=NOW,
+                    risk=78.0,
+                    risk_factors=(RiskFactor(name="severity", points=22.0, reason="fatal"),),
+                    recommendations=(
+                        Recommendation(
+                            key="pool.exhausted",
+                            family="pool.exhausted",
+                            action="Raise the pool or find who holds connections.",
+                            reason="Waits for a connection",
+                            confidence=0.8,
+                            evidence=(Evidence(text="94 % on host db1"),),
+                        ),
+                    ),
+                ),
+            ),
+            forecasts=ForecastSet(
+                project_id=ONE,
+                rows=(
+                    ForecastRow(
+                        scope=scope, step_s=3600, start_at=NOW, made_at=NOW, point=(3.0,), lower80=(1.0,),
+                        upper80=(5.0,), lower95=(0.0,), upper95=(7.0,),
+                    ),
+                ),
+            ),
+            correlations=CorrelationSet(
+                organization_id=1,
+                rows=(
+                    CorrelationRow(
+                        organization_id=1,
+                        first=CorrelationEnd(project_id=ONE, pattern_id=first),
+                        second=CorrelationEnd(project_id=ONE, pattern_id=second),
+                        kind="direct", score=0.8213, window_s=60, gap_ms=4000, gap_low_ms=3500,
+                        gap_high_ms=4600,
+                        support=41, trials=50, base=0.02, lift=40.0, q_value=0.001, created_at=NOW,
+                    ),
+                ),
+            ),
+        )
+    )  # fmt: skip
+    return first, second
+
+
+async def test_findings_of_a_pattern(admin, patterns) -> None:  # noqa: F811
+    """Anomalies, forecast, correlation and analysis, each by the pattern it is about."""
+    first, second = patterns
+    params = {"series": "pattern", "key": str(first), "open": "true"}
+    (found,) = (await admin.get("/api/v1/anomalies", params=params)).json()["items"]
+    assert (found["kind"], found["observed"], found["scope"]["key"]) == ("burst", 90.5, str(first))
+    assert (await admin.get(f"/api/v1/anomalies/{found['id']}")).json() == found
+    assert (await admin.get("/api/v1/anomalies/999999")).json()["code"] == "not_found"
+    (pair,) = (await admin.get("/api/v1/correlations", params={"pattern": second})).json()["items"]
+    assert (pair["score"], pair["support"], pair["trials"], pair["gap_ms"]) == (0.8213, 41, 50, 4000)
+    params = {"project": 1, "series": "pattern", "key": str(first)}
+    (forecast,) = (await admin.get("/api/v1/forecasts", params=params)).json()["items"]
+    assert (forecast["point"], forecast["upper95"]) == ([3.0], [7.0])
+    analysis = (await admin.get(f"/api/v1/patterns/{first}/analysis")).json()
+    assert (analysis["state"], analysis["risk"]) == ("rising", 78.0)
+    assert analysis["risk_factors"] == [{"name": "severity", "points": 22.0, "reason": "fatal"}]
+    (riskiest,) = (await admin.get("/api/v1/analyses", params={"min_risk": 70})).json()["items"]
+    assert riskiest == analysis
+    unknown = (await admin.get(f"/api/v1/patterns/{second}/analysis")).json()
+    assert (unknown["state"], unknown["recommendations"]) == (None, None)
+
+
+async def test_feedback_is_kept(shop, admin, patterns) -> None:  # noqa: F811
+    """Of a recommendation that the pattern has; others are refused with the keys that there are."""
+    url = f"/api/v1/patterns/{patterns[0]}/recommendations"
+    assert (await admin.post(f"{url}/pool.exhausted", json={"helped": True})).status_code == 200
+    counts = await shop[0].findings.feedback(project_ids=(ONE,))
+    assert counts["pool.exhausted"].helped == 1
+    answer = await admin.post(f"{url}/disk.full", json={"helped": True})
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (
+        422,
+        "expected one of pool.exhausted",
+    )
+
+
+async def test_changes_are_told_and_listed(admin) -> None:  # noqa: F811
+    """A deploy with its time; one that says nothing, or of no project, is refused."""
+    at = (NOW - timedelta(hours=1)).isoformat()
+    body = {"project": 1, "version": "shop@2.8.0", "environment": "production", "at": at}
+    made = await admin.post("/api/v1/changes", json=body)
+    assert (made.status_code, made.json()["kind"], made.json()["source"]) == (201, "deploy", "api")
+    listed = (await admin.get("/api/v1/changes", params={"project": 1, "kind": "deploy"})).json()["items"]
+    assert made.json() in listed
+    for wrong, status in (
+        ({"project": 1}, 422),
+        ({"project": 1, "version": "x" * 999}, 422),
+        ({"project": 999, "version": "1"}, 404),
+    ):
+        assert (await admin.post("/api/v1/changes", json=wrong)).status_code == status
+
+
+async def test_how_it_was_resolved_is_kept(shop, admin, patterns) -> None:  # noqa: F811
+    """A note and the release of the fix, for who meets a similar pattern."""
+    url = f"/api/v1/patterns/{patterns[1]}"
+    answer = await admin.post(f"{url}/resolve", json={"note": "raised the pool", "release": "shop@2.9.0"})
+    assert answer.json()["status"] == "resolved"
+    fix = (await shop[0].findings.fixes([patterns[1]]))[patterns[1]]
+    assert (fix.note, fix.release) == ("raised the pool", "shop@2.9.0")
+    assert (await admin.post(f"{url}/resolve", json={"note": "x" * 3000})).status_code == 422
+    assert (await admin.post(f"{url}/undo")).status_code == 200

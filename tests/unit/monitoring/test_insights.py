@@ -1,0 +1,262 @@
+"""Findings become few ranked sentences: one per incident, one per pattern, the same in any order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from error_manager.core.types import PatternId, ProjectId, Severity
+from error_manager.monitoring.finding import (
+    AnomalyFinding,
+    ChangeFinding,
+    CorrelationFinding,
+    ForecastFinding,
+    PatternFacts,
+    RiskFinding,
+    StateFinding,
+    WindowFindings,
+)
+from error_manager.monitoring.incident import group, relations
+from error_manager.monitoring.insights import InsightKind, insights
+from error_manager.monitoring.sentence import Target, TargetKind, listed, plain, span, words
+
+SHOP = ProjectId(1)
+NOON = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
+AT = datetime(2026, 3, 8, 11, 18, tzinfo=UTC)
+POOL, PAY, WEB, MAIL, TAX, COUPON = (PatternId(number) for number in range(1, 7))
+TITLES = {POOL: "API pool exhausted", PAY: "payments", WEB: "web", MAIL: "mail", TAX: "tax", COUPON: "coupon"}
+
+
+def pattern(key, **values):
+    """Return the facts of a pattern."""
+    return PatternFacts(project_id=SHOP, id=key, title=TITLES[key], severity=Severity.ERROR, **values)
+
+
+def anomaly(key, *, at=AT, kind="burst", score=90.0):
+    """Return an anomaly of a pattern."""
+    scope = Target(project_id=SHOP, kind=TargetKind.PATTERN, key=str(key))
+    return AnomalyFinding(scope=scope, kind=kind, started_at=at, observed=41.0, expected=0.4, score=score,
+                          pattern_id=key)  # fmt: skip
+
+
+def relation(first, second, *, seconds, score):
+    """Return a relation of two patterns."""
+    gap = timedelta(seconds=seconds)
+    return CorrelationFinding(
+        first=first, second=second, score=score, gap=gap, support=41, trials=50, found_at=AT
+    )
+
+
+def state(key, word, *, since=AT, ratio=1.0):
+    """Return a change of state."""
+    return StateFinding(pattern_id=key, state=word, since=since, ratio=ratio)
+
+
+ALL = tuple(pattern(key) for key in TITLES)
+CASCADE = WindowFindings(
+    patterns=ALL,
+    anomalies=(anomaly(WEB), anomaly(PAY), anomaly(POOL)),
+    correlations=(relation(POOL, PAY, seconds=4, score=0.8213), relation(PAY, WEB, seconds=5, score=0.7)),
+    states=(state(PAY, "new"), state(WEB, "rising", ratio=9.0)),
+)
+
+
+def told(findings, **values):
+    """Return the sentences as texts."""
+    return [plain(insight.sentence) for insight in insights(findings, NOON, **values)]
+
+
+def test_a_cascade_is_one_sentence():
+    """The first, what it took with it, lags and scores; no second sentence for its patterns or relations."""
+    (insight,) = insights(CASCADE, NOON)
+    assert (
+        plain(insight.sentence)
+        == "API pool exhausted at 11:18 took payments (+4 s, 0.82) and web (+9 s) with it"
+    )
+    assert insight.kind is InsightKind.INCIDENT
+    assert insight.patterns == (POOL, PAY, WEB)
+    links = [part.target.key for part in insight.sentence if part.target]
+    assert links == [str(POOL), str(PAY), str(WEB)]
+    assert [part.at for part in insight.sentence if part.at] == [AT]
+    assert [one.value for one in insight.evidence] == ["+4 s, score 0.8213", "+9 s"]
+
+
+def test_unrelated_anomalies_at_one_time_are_no_incident():
+    """Two patterns that begin together without a relation are told apart; so are related ones hours apart."""
+    findings = WindowFindings(patterns=ALL, anomalies=(anomaly(POOL), anomaly(MAIL)))
+    assert told(findings) == [
+        "API pool exhausted: 41 per minute at 11:18, 0.4 expected",
+        "mail: 41 per minute at 11:18, 0.4 expected",
+    ]
+    apart = replace(CASCADE, anomalies=(anomaly(POOL), anomaly(PAY, at=AT - timedelta(hours=1))), states=())
+    assert not [one for one in insights(apart, NOON) if one.kind is InsightKind.INCIDENT]
+
+
+@pytest.mark.parametrize(
+    ("findings", "sentence"),
+    [
+        ({"states": (state(PAY, "rising", ratio=3.4),)}, "Rising: payments, 3.4x its usual rate since 11:18"),
+        ({"states": (state(PAY, "fading", ratio=0.2),)}, "Fading: payments, 0.2x its usual rate since 11:18"),
+        ({"states": (state(PAY, "new"),)}, "New: payments since 11:18"),
+        ({"states": (state(PAY, "silent"),)}, "Silent: payments, no error since 11:18"),
+        ({"states": (state(PAY, "regressed"),)}, "Came back: payments at 11:18"),
+        ({"anomalies": (anomaly(PAY, kind="step"),)}, "payments: 41 per minute since 11:18, 0.4 before"),
+        (
+            {"anomalies": (anomaly(PAY, kind="silence"),)},
+            "payments: no error since 11:18, 0.4 per minute expected",
+        ),
+        (
+            {"correlations": (relation(POOL, PAY, seconds=4, score=0.8),)},
+            "payments comes 4 s after API pool exhausted, 41 of 50 times",
+        ),
+        (
+            {"forecasts": (ForecastFinding(pattern_id=PAY, made_at=AT, until=NOON, expected=1240, lower=800,
+                                           upper=1900, before=310),)},
+            "Expected: 1,240 errors of payments until 12:00 (800 to 1,900), 310 in as long a time before",
+        ),
+        (
+            {"risks": (RiskFinding(pattern_id=PAY, at=AT, before=41, value=78.4,
+                                   reasons=("+24 fatal severity", "+15 hits 12 % of users (340)")),)},
+            "Risk of payments went from 41 to 78: +24 fatal severity, +15 hits 12 % of users (340)",
+        ),
+    ],
+)  # fmt: skip
+def test_sentences(findings, sentence):
+    """Each kind of finding by itself, in words."""
+    assert told(WindowFindings(patterns=ALL, **findings)) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        {"states": (state(PAY, "ongoing"),)},
+        {"correlations": (relation(POOL, PAY, seconds=4, score=0.49),)},
+        {"risks": (RiskFinding(pattern_id=PAY, at=AT, before=70, value=78),)},
+        {"risks": (RiskFinding(pattern_id=PAY, at=AT, before=10, value=49),)},
+        {"forecasts": (ForecastFinding(pattern_id=PAY, made_at=AT, until=NOON, expected=900, lower=200,
+                                       upper=1900, before=310),)},
+    ],
+)  # fmt: skip
+def test_what_is_not_worth_a_sentence(findings):
+    """Ordinary states, weak relations, small steps of risk, forecasts whose band holds what is usual."""
+    assert told(WindowFindings(patterns=ALL, **findings)) == []
+
+
+def test_a_release_that_brought_two_patterns_is_one_sentence():
+    """Named once, with what each pattern did; a single pattern names it at the end of its own sentence."""
+    release = {"project_id": SHOP, "kind": "release", "version": "api@2.8.0", "at": AT, "score": 0.9}
+    findings = WindowFindings(
+        patterns=ALL,
+        states=(state(TAX, "new"), state(COUPON, "regressed")),
+        changes=(ChangeFinding(pattern_id=TAX, **release), ChangeFinding(pattern_id=COUPON, **release)),
+    )
+    assert told(findings) == ["Release api@2.8.0 at 11:18 brought tax (new) and coupon (came back)"]
+    alone = replace(findings, states=findings.states[:1])
+    (insight,) = insights(alone, NOON)
+    assert plain(insight.sentence) == "New: tax since 11:18, after release api@2.8.0"
+    assert insight.sentence[-1].target == Target(project_id=SHOP, kind=TargetKind.RELEASE, key="api@2.8.0")
+
+
+def test_one_pattern_is_told_once():
+    """Its state says what the anomaly of the same hours says; a silence a day later is another matter."""
+    later = AT + timedelta(days=1)
+    findings = WindowFindings(
+        patterns=ALL,
+        anomalies=(anomaly(PAY), anomaly(PAY, kind="step")),
+        states=(state(PAY, "rising", ratio=3.4), state(PAY, "silent", since=later)),
+    )
+    assert sorted(told(findings)) == [
+        "Rising: payments, 3.4x its usual rate since 11:18",
+        "Silent: payments, no error since 11:18",
+    ]
+
+
+def test_the_series_of_a_module_is_told_when_no_pattern_explains_it():
+    """At the time of a told pattern it says nothing new."""
+    scope = Target(project_id=SHOP, kind=TargetKind.MODULE, key="shop.db")
+    wide = replace(anomaly(PAY), pattern_id=None, scope=scope)
+    assert told(WindowFindings(patterns=ALL, anomalies=(wide,))) == [
+        "shop.db: 41 per minute at 11:18, 0.4 expected"
+    ]
+    assert told(WindowFindings(patterns=ALL, anomalies=(wide, anomaly(PAY)))) == [
+        "payments: 41 per minute at 11:18, 0.4 expected"
+    ]
+
+
+def test_quiet_and_unknown_patterns_are_left_out():
+    """Resolved or ignored patterns, and those the reader may not see, make no sentence."""
+    quiet = tuple(replace(one, is_quiet=one.id == PAY) for one in ALL if one.id != WEB)
+    assert told(WindowFindings(patterns=quiet, states=(state(PAY, "rising"), state(WEB, "new")))) == []
+
+
+def test_order_is_by_kind_risk_severity_and_age():
+    """A regression comes before a new pattern; a day halves the rank; risk and severity raise it."""
+    findings = WindowFindings(
+        patterns=ALL, states=(state(PAY, "fading"), state(WEB, "new"), state(TAX, "regressed"))
+    )
+    assert [one.kind.value for one in insights(findings, AT)] == ["regressed", "new", "fading"]
+    fresh = WindowFindings(patterns=ALL, states=(state(WEB, "new"),))
+    (now,) = insights(fresh, AT)
+    assert now.rank == pytest.approx(40 + 2 * 3)
+    (later,) = insights(fresh, AT + timedelta(days=1))
+    assert (later.id, later.rank) == (now.id, pytest.approx(now.rank / 2))
+    fatal = replace(pattern(WEB, risk=50.0), severity=Severity.FATAL)
+    (worse,) = insights(WindowFindings(patterns=(fatal,), states=(state(WEB, "new"),)), AT)
+    assert worse.rank == pytest.approx(40 + 20 + 10)
+
+
+keys = st.sampled_from(list(TITLES))
+whens = st.integers(0, 4_000).map(lambda minutes: AT - timedelta(minutes=minutes))
+windows = st.builds(
+    WindowFindings,
+    patterns=st.just(ALL),
+    anomalies=st.lists(st.builds(anomaly, keys, at=whens, kind=st.sampled_from(["burst", "step"])))
+    .map(tuple),
+    states=st.lists(st.builds(state, keys, st.sampled_from(["new", "rising", "silent", "fading", "ongoing"]),
+                              since=whens, ratio=st.sampled_from([0.3, 3.0]))).map(tuple),
+    correlations=st.lists(st.builds(relation, keys, keys, seconds=st.integers(0, 300),
+                                    score=st.floats(0, 1))).map(tuple),
+)  # fmt: skip
+
+
+@given(windows, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_bounded_without_doubles_and_the_same_in_any_order(findings, limit, shuffler: random.Random):
+    """At most ``limit``, each id once, ranks falling; the order of the findings has no say."""
+    found = insights(findings, NOON, limit=limit)
+    assert len(found) <= limit
+    assert len({one.id for one in found}) == len(found)
+    assert [one.rank for one in found] == sorted((one.rank for one in found), reverse=True)
+    shuffled = replace(
+        findings,
+        anomalies=tuple(shuffler.sample(findings.anomalies, len(findings.anomalies))),
+        states=tuple(shuffler.sample(findings.states, len(findings.states))),
+        correlations=tuple(shuffler.sample(findings.correlations, len(findings.correlations))),
+    )
+    assert insights(shuffled, NOON, limit=limit) == found
+
+
+@given(windows)
+def test_incidents_share_no_anomaly(findings):
+    """Each anomaly is in one incident at most, and each incident has two patterns or more."""
+    incidents = group(findings.anomalies, relations(findings.correlations))
+    counted = [id(one) for incident in incidents for one in incident.anomalies]
+    assert len(counted) == len(set(counted))
+    for incident in incidents:
+        assert len(set(incident.patterns)) == len(incident.patterns) >= 2
+        assert {one.pattern_id for one in incident.anomalies} == set(incident.patterns)
+        assert incident.at == min(one.started_at for one in incident.anomalies)
+
+
+def test_lists_and_spans_in_words():
+    """One, two, and more than are named; each unit of time."""
+    items = [words(letter) for letter in "abcde"]
+    assert [plain(listed(items[:count], most=3)) for count in (1, 2, 3, 5)] == [
+        "a", "a and b", "a, b and c", "a, b, c and 2 more",
+    ]  # fmt: skip
+    spans = [timedelta(milliseconds=40), timedelta(seconds=90), timedelta(minutes=30), timedelta(hours=5)]
+    assert [span(one) for one in (*spans, timedelta(days=3))] == ["40 ms", "90 s", "30 min", "5 h", "3 days"]
