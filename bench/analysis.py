@@ -1,7 +1,7 @@
-"""Time and memory of the analysis on a month of stored errors: each step, the process, the tree idle and under load.
+"""Time and memory of the analysis on a month of stored errors: each step, the process, the whole tree.
 
-``python -m bench.analysis [--errors N] [--patterns N] [--days N] [--keep DIR]``; prints JSON. Seconds are those of the
-processors: of the analysing process and, apart, of the database for it.
+``python -m bench.analysis [--errors N] [--patterns N] [--days N] [--keep DIR]``; prints JSON. Seconds are
+those of the processors: of the analysing process and, apart, of the database for it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from bench.ingest import free_port
 from bench.processes import cpu_s, pss_mib
 from bench.product import Product
 from bench.stored import Size, fill
+
 from error_manager.flows import analysis
 from error_manager.runtime.settings import Settings, load_settings
 from error_manager.runtime.wiring.analysis import build
@@ -46,7 +46,7 @@ async def _step(folder: Path, step: str) -> dict[str, Any]:
     finally:
         await work.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    parts = {run.step: {"cpu_s": round(run.cpu_s, 2), "took_s": round(run.took_s, 2), "items": run.items} for run in runs}
+    parts = {run.step: [round(run.cpu_s, 2), round(run.took_s, 2), run.items, run.detail] for run in runs}
     return {"took_s": round(took, 2), "cpu_s": round(spent, 2), "peak_mib": round(peak), "parts": parts}
 
 
@@ -62,7 +62,8 @@ def step(folder: Path, name: str, database: list[int]) -> dict[str, Any]:
 def postgres_of(pids: list[int]) -> list[int]:
     """Return the main process of PostgreSQL below a supervisor."""
     children = [child for pid in pids for child in psutil.Process(pid).children(recursive=True)]
-    return [child.pid for child in children if child.cmdline() and child.cmdline()[0].endswith("/postgres")][:1]
+    names = [(child.pid, (child.cmdline() or [""])[0]) for child in children]
+    return [pid for pid, name in names if name.endswith("/postgres")][:1]
 
 
 def measure(folder: Path, size: Size) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def main() -> int:
     parser.add_argument("--patterns", type=int, default=2_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--keep", type=Path, help="folder that is filled once and used again")
-    parser.add_argument("--step", choices=("minutes", "hours"), help="only this, on a folder whose database runs")
+    parser.add_argument("--step", choices=("minutes", "hours"), help="only this; the database runs")
     args = parser.parse_args()
     if args.step:
         print(json.dumps(asyncio.run(_step(args.keep, args.step))))

@@ -1,7 +1,7 @@
-"""Fills a database with a month of made-up errors: rows, map, rollups, tags and persons, as processing leaves them.
+"""Fills a database with a month of made-up errors: rows, map, rollups, tags and persons.
 
-Rates of patterns are log-normal with a season of days and weeks; one pattern in twenty is caused by another one,
-seconds to minutes later. Bodies are a few bytes: no part of the analysis reads them.
+Rates of patterns are log-normal with a season of days; one pattern in twenty is caused by another one,
+seconds to minutes later. Bodies are one byte: no part of the analysis reads them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from error_manager.storage.postgres.connection import connect_sync
 _DAY_S = 86_400
 _ROW = np.dtype([("n", ">i2"), ("l1", ">i4"), ("pattern", ">i4"), ("l2", ">i4"), ("time", ">f8")])
 _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\x00" + bytes(8), b"\xff\xff"
-_INDEXES = ("idx_timestamp", "idx_module", "idx_error_code", "idx_severity", "idx_module_code", "idx_id", "idx_search")
+_INDEXES = (
+    "idx_timestamp",
+    "idx_module",
+    "idx_error_code",
+    "idx_severity",
+    "idx_module_code",
+    "idx_id",
+    "idx_search",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +92,8 @@ def _load(connection: psycopg.Connection[Any], keys: NDArray[np.int32], times: N
 
 
 _STATEMENTS = (
-    """INSERT INTO error_patterns (id, project_id, pattern_hash, module, error_code, frequency, first_seen, last_seen,
-        severity, severity_rank, title, message, culprit, users, metadata)
+    """INSERT INTO error_patterns (id, project_id, pattern_hash, module, error_code, frequency, first_seen,
+        last_seen, severity, severity_rank, title, message, culprit, users, metadata)
     OVERRIDING SYSTEM VALUE
     SELECT pattern, 1, lpad(to_hex(pattern), 64, '0'), 'shop.part' || pattern % 60, 'Error' || pattern % 40,
         count(*), to_timestamp(min(at)), to_timestamp(max(at)),
@@ -95,17 +103,17 @@ _STATEMENTS = (
     FROM bench_events GROUP BY pattern ORDER BY pattern""",
     """INSERT INTO pattern_groups (project_id, group_id, pattern_id)
     SELECT 1, decode(md5(id::text), 'hex'), id FROM error_patterns WHERE project_id = 1""",
-    """INSERT INTO project_errors (id, project_id, timestamp, message, module, error_code, severity, event_id, group_id,
-        fingerprint_version, environment, release, body)
+    """INSERT INTO project_errors (id, project_id, timestamp, message, module, error_code, severity, event_id,
+        group_id, fingerprint_version, environment, release, body)
     SELECT gen_random_uuid(), 1, to_timestamp(at), 'm', 'm', 'e', 'error', gen_random_uuid(),
-        decode(md5(pattern::text), 'hex'), 1, 'production', '1.' || floor((at - 1.6e9) / 259200)::int, '\x00'
+        decode(md5(pattern::text), 'hex'), 1, 'production', '1.' || floor((at - 1.6e9) / 259200)::int, '\\x00'
     FROM bench_events""",
     """INSERT INTO rollup_minute (project_id, bucket, group_id, shard, count)
     SELECT 1, date_trunc('minute', to_timestamp(at)), decode(md5(pattern::text), 'hex'), 0, count(*)
     FROM bench_events WHERE at > extract(epoch FROM now()) - 8 * 86400 GROUP BY 2, 3""",
     """INSERT INTO rollup_minute_severity (project_id, bucket, severity, shard, count)
-    SELECT 1, date_trunc('minute', to_timestamp(at)), (ARRAY['warning', 'error', 'critical', 'fatal'])[1 + pattern % 4],
-        0, count(*)
+    SELECT 1, date_trunc('minute', to_timestamp(at)),
+        (ARRAY['warning', 'error', 'critical', 'fatal'])[1 + pattern % 4], 0, count(*)
     FROM bench_events WHERE at > extract(epoch FROM now()) - 8 * 86400 GROUP BY 2, 3""",
     """INSERT INTO rollup_hour (project_id, group_id, bucket, environment, release, shard, count)
     SELECT 1, decode(md5(pattern::text), 'hex'), date_trunc('hour', to_timestamp(at)), 'production',
@@ -115,7 +123,8 @@ _STATEMENTS = (
     SELECT 1, group_id, date_trunc('day', bucket), environment, release, 0, sum(count)
     FROM rollup_hour WHERE project_id = 1 GROUP BY 2, 3, 4, 5""",
     """INSERT INTO rollup_day_tag (project_id, group_id, bucket, key, value, shard, count)
-    SELECT 1, d.group_id, d.bucket, k.key, k.key || v.n * (1 + get_byte(d.group_id, 0) % 3), 0, d.count / (1 + v.n)
+    SELECT 1, d.group_id, d.bucket, k.key, k.key || v.n * (1 + get_byte(d.group_id, 0) % 3), 0,
+        d.count / (1 + v.n)
     FROM (SELECT group_id, bucket, sum(count) AS count FROM rollup_day GROUP BY 1, 2) d
     CROSS JOIN unnest(ARRAY['server_name', 'browser', 'os', 'runtime', 'transaction', 'tenant']) AS k (key)
     CROSS JOIN generate_series(0, 5) AS v (n)
