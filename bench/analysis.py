@@ -54,7 +54,7 @@ def step(folder: Path, name: str, database: list[int]) -> dict[str, Any]:
     """Run one step in a process of its own; return what it cost, and what the database spent meanwhile."""
     before = cpu_s(database)
     command = [sys.executable, "-m", "bench.analysis", "--step", name, "--keep", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return {**found, "database_cpu_s": round(cpu_s(database) - before, 2)}
 

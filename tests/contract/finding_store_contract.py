@@ -159,11 +159,26 @@ class FindingStoreContract:
         await store.keep(Findings(states=(StateStep(state=state(NOW + MINUTE), before=None),)))
         assert await store.state(ONE, "minute") == state(NOW + MINUTE)
 
+    async def test_a_project_starts_anew_without_its_anomalies(self, store) -> None:
+        """Other projects go on."""
+        other = replace(state(NOW), project_id=TWO)
+        steps = tuple(StateStep(state=one, before=None) for one in (state(NOW), other))
+        both = anomaly(0), anomaly(1, project=TWO)
+        await store.keep(Findings(states=steps, anomalies=both))
+        await store.start_anew(ONE)
+        assert (await store.state(ONE, "minute"), await store.state(TWO, "minute")) == (None, other)
+        found = await store.anomalies(AnomalyFilter(), limit=5, cursor=None)
+        assert [one.scope.project_id for one in found.items] == [TWO]
+
     async def test_an_anomaly_that_goes_on_stays_one(self, store) -> None:
         """Kept again it has the new end and numbers, and the first detection and id."""
         await store.keep(Findings(anomalies=(anomaly(0, is_open=True),)))
         first = (await store.anomalies(AnomalyFilter(is_open=True), limit=10, cursor=None)).items[0]
         assert replace(first, id=0) == anomaly(0, is_open=True)
+        both = anomaly(3, is_open=True), replace(anomaly(3), detected_at=NOW + 9 * MINUTE)
+        await store.keep(Findings(anomalies=both))
+        (once,) = (await store.anomalies(AnomalyFilter(), limit=1, cursor=None)).items
+        assert replace(once, id=0) == anomaly(3)
         grown = replace(anomaly(0), kind="step", observed=200.0, score=99.5, detected_at=NOW + 5 * MINUTE)
         await store.keep(Findings(anomalies=(grown,)))
         assert await store.anomaly(first.id) == replace(grown, id=first.id, detected_at=first.detected_at)
@@ -224,8 +239,8 @@ class FindingStoreContract:
         first = known(1, state="rising", state_since=NOW, rates={"day": 2.5}, trend={"slope": 0.1}, season={})
         second = known(1, risk=78.25, risk_factors=(factor,), recommendations=(advice,))
         third = known(1, neighbours=(near,), family="f1", family_name="DNS lookups")
-        for step in (first, second, third):
-            await store.keep(Findings(patterns=(step, known(99, state="new"))))
+        await store.keep(Findings(patterns=(first, second)))
+        await store.keep(Findings(patterns=(third, known(99, state="new"))))
         found = await store.analysis((PatternId(1), PatternId(2), PatternId(99)))
         whole = replace(
             first,

@@ -22,7 +22,7 @@ from error_manager.core.wording import plural
 from error_manager.runtime.connection_file import server_url
 from error_manager.runtime.demo.importer import BATCH, PROCESSES, Batches, Plan, Progress, store
 from error_manager.runtime.demo.order import writing_order
-from error_manager.runtime.demo.projects import ensure_projects, resolve_as_of, unwritten
+from error_manager.runtime.demo.projects import analyze_anew, ensure_projects, resolve_as_of, unwritten
 from error_manager.runtime.demo.schedule import DAYS, fixed_at, moments
 from error_manager.runtime.demo.truth import known_span, name_of, span_until, write_truth
 
@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
             say.hear(told)
         for told in store(plan, parts):
             say.hear(told)
+    asyncio.run(analyze_anew(settings, plan.projects.values()))
     print(f"What was planted: {truth}")
     return 0
 

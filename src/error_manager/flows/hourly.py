@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +21,7 @@ from error_manager.analysis.baseline import baseline
 from error_manager.analysis.frequency import Frequency, frequencies
 from error_manager.analysis.prediction import ForecastTotal, Prediction
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
+from error_manager.analysis.season import hour_of_week
 from error_manager.core.types import PatternId
 from error_manager.flows.month import HOUR_S, Month
 from error_manager.storage.analysis_source import AnalysisSource, PatternFact, Reach, TagShare
@@ -40,10 +41,17 @@ _WEEK: Final = timedelta(days=7)
 _HANDLED: Final = "handled"
 
 
-async def find_frequencies(month: Month) -> tuple[tuple[Frequency, ...], int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythms:
+    """How often each pattern comes, and the errors that were usual in the hours of the last day."""
+
+    found: tuple[Frequency, ...]
+    usual_day: Floats
+
+
+async def find_frequencies(month: Month) -> tuple[Rhythms, int]:
     """Return rates, trends, rhythms and changes of level of each pattern."""
-    found = await asyncio.to_thread(_frequencies, month)
-    return found, len(found)
+    return await asyncio.to_thread(_frequencies, month), len(month.facts)
 
 
 async def find_forecasts(month: Month) -> tuple[ForecastSet, int]:
@@ -53,14 +61,14 @@ async def find_forecasts(month: Month) -> tuple[ForecastSet, int]:
 
 
 async def find_risks(
-    source: AnalysisSource, month: Month, found: Sequence[Frequency], causes: Mapping[PatternId, float]
+    source: AnalysisSource, month: Month, rhythms: Rhythms, causes: Mapping[PatternId, float]
 ) -> tuple[tuple[PatternAnalysis, ...], int]:
     """Return the risk of each pattern with its factors.
 
     Args:
         source: where persons, hosts and tags are counted.
         month: what is looked at.
-        found: of ``find_frequencies``.
+        rhythms: of ``find_frequencies``.
         causes: sum of the scores of the relations in which a pattern comes first.
     """
     since = month.until - _WEEK
@@ -74,17 +82,20 @@ async def find_risks(
             fact,
             one,
             counts=hours,
+            usual_day=usual,
             reach=reach.get(fact.id, Reach(users=0, hosts=0)),
             users=users,
             tags=tags.get(fact.id, ()),
             causes=causes.get(fact.id, 0.0),
         )
-        for fact, one, hours in zip(month.facts, found, counts, strict=True)
+        for fact, one, hours, usual in zip(
+            month.facts, rhythms.found, counts, rhythms.usual_day.tolist(), strict=True
+        )
     )
     return rows, len(rows)
 
 
-def told_frequencies(month: Month, found: Sequence[Frequency]) -> tuple[PatternAnalysis, ...]:
+def told_frequencies(month: Month, rhythms: Rhythms) -> tuple[PatternAnalysis, ...]:
     """Return rates, trend and season of each pattern as they are kept."""
     return tuple(
         PatternAnalysis(
@@ -95,15 +106,20 @@ def told_frequencies(month: Month, found: Sequence[Frequency]) -> tuple[PatternA
             trend=_plain({**asdict(one.trend), "changes": _changes(one)}),
             season=_plain(asdict(one.rhythm)),
         )
-        for fact, one in zip(month.facts, found, strict=True)
+        for fact, one in zip(month.facts, rhythms.found, strict=True)
     )
 
 
-def _frequencies(month: Month) -> tuple[Frequency, ...]:
+def _frequencies(month: Month) -> Rhythms:
     start_s = float(month.hourly.start_s)
     hourly, minutes, first = month.hourly.counts, month.minutes.counts, month.first_seen_s
     known = baseline(hourly, minutes, start_s=start_s, first_seen_s=first)
-    return frequencies(hourly, minutes, known, start_s=start_s, first_seen_s=first)
+    hours = hour_of_week(month.until.timestamp() - _DAY_H * HOUR_S, _DAY_H)
+    was_seen = np.isfinite(hourly[:, -_DAY_H:])
+    return Rhythms(
+        found=frequencies(hourly, minutes, known, start_s=start_s, first_seen_s=first),
+        usual_day=known.level * np.where(was_seen, known.profile[:, hours], 0.0).sum(axis=1),
+    )
 
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
@@ -150,6 +166,7 @@ def _risk(
     found: Frequency,
     *,
     counts: Floats,
+    usual_day: float,
     reach: Reach,
     users: int,
     tags: Sequence[TagShare],
@@ -161,7 +178,7 @@ def _risk(
     score = risk(
         RiskFacts(
             severity=fact.severity,
-            rate_ratio=steady_ratio(day, max(found.rates.expected, 0.0) * _DAY_H),
+            rate_ratio=steady_ratio(day, usual_day),
             growth_log2_per_week=found.trend.safe_log2,
             errors_per_day=float(counts[-_WEEK_H:].sum()) / 7.0,
             users=reach.users,

@@ -54,6 +54,7 @@ RATES: Final = "rates"
 _MINUTES_KEPT: Final = timedelta(days=8)
 _AT_ONCE: Final = timedelta(hours=6)
 _DEPLOYS: Final = timedelta(hours=4)
+_FIRST: Final = timedelta(days=1)
 _MOST: Final = 500
 _SEVERITIES: Final = {severity.rank: severity.value for severity in Severity}
 _log = structlog.get_logger()
@@ -208,9 +209,12 @@ def _fit_series(
 ) -> frozenset[str]:
     """Make a detector watch the series there are now; return those it watches no longer.
 
-    A pattern whose past was regrouped begins anew: what it knew was of other errors.
+    A pattern whose past was regrouped begins anew: what it knew was of other errors. In the first day of a
+    project every pattern is new; none of them is told as a birth.
     """
-    wanted = {_key(PATTERN, str(fact.id)): fact.first_seen.timestamp() < start_s for fact in facts}
+    began = min((fact.first_seen for fact in facts), default=moment(start_s))
+    known_s = max(start_s, (began + _FIRST).timestamp())
+    wanted = {_key(PATTERN, str(fact.id)): fact.first_seen.timestamp() < known_s for fact in facts}
     wanted |= {_key(MODULE, fact.module): True for fact in facts}
     wanted |= {_key(SEVERITY, name): True for name in _SEVERITIES.values()}
     wanted[_key(PROJECT, "")] = True

@@ -59,6 +59,8 @@ class StateWatch:
         position = await self._findings.state(project.id, STATES)
         if position is not None and position.through_at >= until:
             return None, 0
+        if position is None:
+            self._usual.pop(project.id, None)
         usual = await self._learned(project, until)
         if usual is None:
             return None, 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
@@ -302,7 +302,11 @@ class CorrelationSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a step found; kept at once with where it stands now, or not at all."""
+    """What a step found; kept at once with where it stands now, or not at all.
+
+    An anomaly may be in it more than once, the last counts; the parts of a pattern that are told apart are
+    joined.
+    """
 
     states: tuple[StateStep, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
@@ -347,6 +351,27 @@ class AnalysisFilter:
     min_risk: float = 0.0
 
 
+def latest_anomalies(anomalies: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+    """Return each anomaly once, as it was told last, with the time it was told first."""
+    found: dict[tuple[Scope, Scale, datetime], Anomaly] = {}
+    for anomaly in anomalies:
+        key = anomaly.scope, anomaly.scale, anomaly.started_at
+        found[key] = replace(anomaly, detected_at=found.get(key, anomaly).detected_at)
+    return tuple(found.values())
+
+
+def joined_analyses(analyses: Iterable[PatternAnalysis]) -> tuple[PatternAnalysis, ...]:
+    """Return what is told of each pattern in one: of a part that is told twice, the last."""
+    found: dict[PatternId, PatternAnalysis] = {}
+    for told in analyses:
+        known = found.get(told.pattern_id, told)
+        parts = {part.name: getattr(told, part.name) for part in fields(told)}
+        found[told.pattern_id] = replace(
+            known, **{name: value for name, value in parts.items() if value is not None}
+        )
+    return tuple(found.values())
+
+
 def correlation_rank(row: CorrelationRow) -> int:
     """Return what the list of correlations is sorted by: the four decimals of the score."""
     return round(row.score * 10_000)
@@ -380,6 +405,13 @@ class FindingStore(Protocol):
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands; it starts anew."""
+        ...
+
+    async def start_anew(self, project_id: ProjectId) -> None:
+        """Remove where all steps stand in a project, and its anomalies: errors of the past were imported.
+
+        The next minute and the next hour look at all of them.
+        """
         ...
 
     # --- told by persons and other systems -----------------------------------------------------------------

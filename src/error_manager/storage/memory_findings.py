@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from error_manager.storage.findings import (
     PatternAnalysis,
     Scope,
     correlation_rank,
+    joined_analyses,
     risk_rank,
 )
 from error_manager.storage.keyset import cursor_number, encode_cursor, number_cursor, time_cursor
@@ -56,8 +57,8 @@ class MemoryFindings:
     async def keep(self, findings: Findings) -> None:
         """Keep what a step found, all of it at once."""
         for step in findings.states:
-            known = self._states.get((step.state.project_id, step.state.kind))
-            if (known.through_at if known else None) != step.before:
+            state = self._states.get((step.state.project_id, step.state.kind))
+            if (state.through_at if state else None) != step.before:
                 raise StaleCursorError
         for step in findings.states:
             self._states[step.state.project_id, step.state.kind] = step.state
@@ -67,9 +68,8 @@ class MemoryFindings:
             self._anomalies[key] = replace(anomaly, id=before.id, detected_at=before.detected_at)
         for analysis in findings.patterns:
             if analysis.pattern_id in self._patterns:
-                self._analysis[analysis.pattern_id] = _joined(
-                    self._analysis.get(analysis.pattern_id), analysis
-                )
+                known = self._analysis.get(analysis.pattern_id, analysis)
+                (self._analysis[analysis.pattern_id],) = joined_analyses((known, analysis))
         for change in findings.changes:
             await self.add_change(change)
         if findings.forecasts is not None:
@@ -89,6 +89,13 @@ class MemoryFindings:
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands."""
         self._states.pop((project_id, kind), None)
+
+    async def start_anew(self, project_id: ProjectId) -> None:
+        """Remove where all steps stand in a project, and its anomalies."""
+        self._states = {key: state for key, state in self._states.items() if key[0] != project_id}
+        self._anomalies = {
+            key: one for key, one in self._anomalies.items() if one.scope.project_id != project_id
+        }
 
     async def add_change(self, change: Change) -> Change:
         """Keep a change and return it with its id; a release that is known stays as it is."""
@@ -210,13 +217,6 @@ class MemoryFindings:
     def _next_id(self) -> int:
         self._last_id += 1
         return self._last_id
-
-
-def _joined(known: PatternAnalysis | None, told: PatternAnalysis) -> PatternAnalysis:
-    if known is None:
-        return told
-    parts = {part.name: getattr(told, part.name) for part in fields(told)}
-    return replace(known, **{name: value for name, value in parts.items() if value is not None})
 
 
 def _is_wanted(anomaly: Anomaly, where: AnomalyFilter) -> bool:

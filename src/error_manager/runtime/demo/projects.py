@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from error_manager.security.encryption import open_sealer
 from error_manager.storage.base import Bucket, PatternFilter, PatternOrder, Window
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import pool
+from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.queries import PostgresQueries
 
 
@@ -73,6 +74,13 @@ async def _reached(queries: PostgresQueries, plan: Plan, batches: Batches) -> in
         else:
             low = middle + 1
     return low
+
+
+async def analyze_anew(settings: Settings, project_ids: Iterable[ProjectId]) -> None:
+    """Let the analysis look at the whole past of these projects: it came just now."""
+    async with _connections(settings) as connections:
+        for project_id in project_ids:
+            await PostgresFindings(connections).start_anew(project_id)
 
 
 async def resolve_as_of(settings: Settings, project_id: ProjectId, *, title: str, at: datetime) -> None:

@@ -28,6 +28,8 @@ from error_manager.storage.findings import (
     ForecastSet,
     PatternAnalysis,
     StateStep,
+    joined_analyses,
+    latest_anomalies,
 )
 from error_manager.storage.postgres import named
 from error_manager.storage.postgres.connection import translate
@@ -53,8 +55,8 @@ class PostgresFindings(FindingQueries):
         async with self._transaction() as connection:
             for step in findings.states:
                 await _move(connection, step)
-            await _records(connection, "keep_anomalies", map(_anomaly, findings.anomalies))
-            await _records(connection, "keep_patterns", map(_pattern, findings.patterns))
+            await _records(connection, "keep_anomalies", map(_anomaly, latest_anomalies(findings.anomalies)))
+            await _records(connection, "keep_patterns", map(_pattern, joined_analyses(findings.patterns)))
             await _records(connection, "keep_changes", map(_change, findings.changes))
             if findings.forecasts is not None:
                 await _replace_forecasts(connection, findings.forecasts)
@@ -83,6 +85,12 @@ class PostgresFindings(FindingQueries):
         """Remove where a step stands."""
         async with self._transaction() as connection:
             await connection.execute(_SQL["forget_state"], {"project": project_id, "kind": kind})
+
+    async def start_anew(self, project_id: ProjectId) -> None:
+        """Remove where all steps stand in a project, and its anomalies."""
+        async with self._transaction() as connection:
+            await connection.execute(_SQL["forget_states"], {"project": project_id})
+            await connection.execute(_SQL["drop_anomalies"], {"project": project_id})
 
     async def add_change(self, change: Change) -> Change:
         """Keep a change and return it with its id; a release that is known stays as it is."""

@@ -14,6 +14,12 @@ SELECT version, through_at, content FROM analysis_state WHERE project_id = %(pro
 -- name: forget_state
 DELETE FROM analysis_state WHERE project_id = %(project)s AND kind = %(kind)s
 
+-- name: forget_states
+DELETE FROM analysis_state WHERE project_id = %(project)s
+
+-- name: drop_anomalies
+DELETE FROM anomalies WHERE project_id = %(project)s
+
 -- name: keep_anomalies
 INSERT INTO anomalies AS a (project_id, scope_kind, scope_key, scale, kind, started_at, ended_at, detected_at, updated_at,
     observed, expected, lower, upper, score, evidence)

@@ -1,0 +1,153 @@
+"""Anomalies of stored counts: told once, whoever goes on, whenever that is; none where nobody collected."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pytest
+from tests.contract.rule_store_contract import stored
+
+from error_manager.core.errors import StaleCursorError
+from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, PatternId, ProjectId
+from error_manager.flows.rate_watch import MINUTES, RateWatch
+from error_manager.storage.analysis_source import AnalysedProject
+from error_manager.storage.findings import AnomalyFilter, ScopeKind
+from error_manager.storage.memory_analysis_source import MemoryAnalysisSource
+from error_manager.storage.memory_findings import MemoryFindings
+
+PROJECT = AnalysedProject(id=ProjectId(1), organization_id=1)
+START = datetime(2026, 5, 4, tzinfo=UTC)
+BURST = START + timedelta(days=1, hours=6)
+END = BURST + timedelta(hours=5)
+MINUTE = timedelta(minutes=1)
+
+
+def _event(number: int, at: datetime, place: str, occurrences: int = 1) -> ErrorEvent:
+    frames = (Frame(function=place, module=f"shop.{place}", filename=f"shop/{place}.py", lineno=3),)
+    return ErrorEvent(
+        event_id=EventId(f"{number:032x}"),
+        timestamp=at,
+        message=f"KeyError: {place}",
+        exceptions=(ExceptionInfo(type="KeyError", value=place, frames=frames),),
+        occurrences=occurrences,
+    )
+
+
+@cache
+def _errors():
+    """Return errors of "pay" and "load", a few an hour by chance; "pay" has 60 in each of ten minutes."""
+    rng = np.random.default_rng(5)
+    made = []
+    for place in ("pay", "load"):
+        times = np.sort(rng.random(int((END - START) / timedelta(minutes=12)))) * (END - START)
+        made += [(START + time, place, 1) for time in times]
+    made += [(BURST + minute * MINUTE, "pay", 60) for minute in range(10)]
+    return [stored(number, _event(number, *one)) for number, one in enumerate(made)]
+
+
+def _source(spans=()):
+    errors = _errors()
+    groups = dict.fromkeys(error.entry.fingerprint.group_id for error in errors)
+    homes = {group: PatternId(number) for number, group in enumerate(groups, 1)}
+    return MemoryAnalysisSource(errors, projects={PROJECT.id: 1}, homes=homes, spans=spans)
+
+
+def _store():
+    return MemoryFindings({PatternId(number): PROJECT.id for number in (1, 2)})
+
+
+async def _found(store) -> list:
+    page = await store.anomalies(AnomalyFilter(), limit=100, cursor=None)
+    return [
+        (one.scope.kind, one.scope.key, one.kind, one.started_at, one.ended_at, one.score)
+        for one in page.items
+    ]
+
+
+async def test_a_burst_is_told_with_its_pattern_module_and_project() -> None:
+    """The other pattern has none; the incident ends."""
+    store = _store()
+    await RateWatch(_source(), store).watch(PROJECT, until=END)
+    found = await _found(store)
+    assert {(kind, key) for kind, key, *_ in found} == {
+        (ScopeKind.PATTERN, "1"),
+        (ScopeKind.MODULE, "shop.pay"),
+        (ScopeKind.PROJECT, ""),
+        (ScopeKind.SEVERITY, "error"),
+    }
+    for _, _, kind, started_at, ended_at, score in found:
+        assert kind == "burst"
+        assert abs(started_at - BURST) <= 2 * MINUTE
+        assert ended_at is not None
+        assert BURST + 10 * MINUTE <= ended_at <= BURST + timedelta(hours=3)
+        assert 50 < score <= 100
+    assert (await store.state(PROJECT.id, MINUTES)).through_at == END
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+async def test_it_makes_no_difference_who_goes_on(processes) -> None:
+    """Steps of odd lengths by processes in turn, each begins with what was kept: the same findings."""
+    source, store, whole = _source(), _store(), _store()
+    await RateWatch(source, whole).watch(PROJECT, until=END)
+    watches = [RateWatch(source, store) for _ in range(processes)]
+    until, turn = START + timedelta(days=1), 0
+    while until < END:
+        until = min(END, until + timedelta(minutes=37 + turn))
+        await watches[turn % processes].watch(PROJECT, until=until)
+        turn += 1
+    assert await _found(store) == await _found(whole)
+
+
+async def test_of_two_at_once_one_keeps_its_findings() -> None:
+    """The other one is told that it was late, and goes on from there next time."""
+    source, store = _source(), _store()
+    first, second = RateWatch(source, store), RateWatch(source, store)
+    await first.watch(PROJECT, until=START + timedelta(days=1))
+    await second.watch(PROJECT, until=START + timedelta(days=1, hours=1))
+    state = store.state
+
+    async def late(project_id, kind):
+        position = await state(project_id, kind)
+        if kind == MINUTES:
+            store.state = state
+            await first.watch(PROJECT, until=START + timedelta(days=1, hours=2))
+        return position
+
+    store.state = late
+    with pytest.raises(StaleCursorError):
+        await second.watch(PROJECT, until=START + timedelta(days=1, hours=2))
+    await second.watch(PROJECT, until=END)
+    whole = _store()
+    await RateWatch(source, whole).watch(PROJECT, until=END)
+    assert await _found(store) == await _found(whole)
+
+
+async def test_a_project_without_errors_is_not_begun() -> None:
+    """So that a past that is imported later is looked at."""
+    store = _store()
+    assert await RateWatch(_source(), store).watch(PROJECT, until=START) == (None, 0)
+    assert await store.state(PROJECT.id, MINUTES) is None
+
+
+async def test_minutes_that_nobody_collected_say_nothing() -> None:
+    """The burst came while errors were refused: whatever was stored of it is not held against the rest."""
+    spans = [(START, BURST - MINUTE), (BURST + 20 * MINUTE, END)]
+    store = _store()
+    await RateWatch(_source(spans), store).watch(PROJECT, until=END)
+    assert await _found(store) == []
+
+
+async def test_a_pattern_that_was_merged_begins_anew(monkeypatch) -> None:
+    """Its open anomaly ends; it goes on as one that is known."""
+    source, store = _source(), _store()
+    watch = RateWatch(source, store)
+    at = BURST + 5 * MINUTE
+    await watch.watch(PROJECT, until=at)
+    (open_one,) = (
+        await store.anomalies(AnomalyFilter(is_open=True, scope_kind=ScopeKind.PATTERN), limit=9, cursor=None)
+    ).items
+    source.moved[PatternId(1)] = at
+    await watch.watch(PROJECT, until=at + MINUTE)
+    assert (await store.anomaly(open_one.id)).ended_at == at
