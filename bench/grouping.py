@@ -24,7 +24,7 @@ from error_manager.core.fingerprint import fingerprint
 from error_manager.core.ids import new_event_id
 from error_manager.core.types import ErrorEvent, PatternId, ProjectId
 from error_manager.decoding.sentry import decode_sentry
-from error_manager.flows.similar import nearest
+from error_manager.flows.indexing import nearest
 from error_manager.storage.memory_vectors import MemoryVectors
 from error_manager.storage.vectors import PatternKey, VectorPoint
 

@@ -149,7 +149,7 @@ def similarity(one: SparseVector, other: SparseVector) -> float:
         Dice's coefficient for weights: Dice, Ecology 26 (1945) 297-302.
     """
     total = _norm(one) + _norm(other)
-    return 2 * _product(one, other) / total if total else 0.0
+    return min(1.0, 2 * _product(one, other) / total) if total else 0.0
 
 
 def coverage(asked: SparseVector, found: SparseVector) -> float:

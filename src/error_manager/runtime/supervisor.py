@@ -1,4 +1,4 @@
-"""The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker (seed box: Runtime).
+"""The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker, index (seed box: Runtime).
 
 The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is
 started again; when the supervisor itself ends, however it does, everything below it ends too.
@@ -220,7 +220,11 @@ class Supervisor:
 
     def _ended(self, child: Child, code: int) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        if not self._is_ready and (code == EXIT_REFUSED or child.starts >= _FRUITLESS_STARTS):
+        if (
+            child.is_needed
+            and not self._is_ready
+            and (code == EXIT_REFUSED or child.starts >= _FRUITLESS_STARTS)
+        ):
             self._say(f"{child.name} {how} and cannot be started. {_last_words(child)}")
             self._exit_code = EXIT_REFUSED if code == EXIT_REFUSED else EXIT_FAILED
             self._told()
@@ -306,7 +310,7 @@ class Supervisor:
 def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
     logs = settings.data_dir / "logs" if settings.log.to == "files" else None
     kinds = (("serve", "--slot", settings.server.processes), ("worker", "--index", settings.worker.processes))
-    return tuple(
+    numbered = tuple(
         Child(
             name=f"{kind} {number}",
             command=program(kind, words, option, str(number)),
@@ -314,6 +318,14 @@ def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
         )
         for kind, option, count in kinds
         for number in range(count)
+    )
+    if not settings.index.enabled:
+        return numbered
+    command = "index" if settings.index.qdrant_url is None else "index-server"
+    log_file = None if logs is None else logs / "index.log"
+    return (
+        *numbered,
+        Child(name="index", command=program(command, words), log_file=log_file, is_needed=False),
     )
 
 

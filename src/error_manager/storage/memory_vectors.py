@@ -8,7 +8,7 @@ from math import log
 
 from error_manager.analysis.similarity import SparseVector
 from error_manager.core.types import ProjectId
-from error_manager.storage.vectors import PatternKey, VectorHit, VectorPoint
+from error_manager.storage.vectors import PatternKey, PatternSample, VectorHit, VectorPoint
 
 
 class MemoryVectors:
@@ -77,3 +77,19 @@ def idf(points: int, having: int) -> float:
         The modifier ``idf`` of Qdrant: ln((N - n + 0.5) / (n + 0.5) + 1).
     """
     return log((points - having + 0.5) / (having + 0.5) + 1)
+
+
+class MemorySamples:
+    """``PatternSource`` over the samples it is given."""
+
+    def __init__(self, *samples: PatternSample) -> None:
+        """Know these patterns."""
+        self._samples = {sample.key: sample for sample in samples}
+
+    async def patterns(self) -> frozenset[PatternKey]:
+        """Return every pattern."""
+        return frozenset(self._samples)
+
+    async def samples(self, keys: Sequence[PatternKey]) -> tuple[PatternSample, ...]:
+        """Return what to index these patterns by, in the order of their ids."""
+        return tuple(self._samples[key] for key in sorted(keys) if key in self._samples)

@@ -96,3 +96,29 @@ def point_id(key: PatternKey) -> int:
 def key_of(point: int) -> PatternKey:
     """Return the pattern of a point by its id."""
     return PatternKey(ProjectId(point >> _PATTERN_BITS), PatternId(point & _PATTERN_MASK))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternSample:
+    """What a pattern is indexed by: its newest error, or what the pattern says when no error is kept.
+
+    ``body`` is the JSON of that error, b"" when there is none.
+    """
+
+    key: PatternKey
+    body: bytes
+    title: str
+    message: str
+    platform: str = ""
+
+
+class PatternSource(Protocol):
+    """Where patterns to index come from: the truth. Every method raises StorageError when it is away."""
+
+    async def patterns(self) -> frozenset[PatternKey]:
+        """Return every pattern that has errors of its own: those merged into another one have none."""
+        ...
+
+    async def samples(self, keys: Sequence[PatternKey]) -> tuple[PatternSample, ...]:
+        """Return what to index these patterns by; those that are not there any more are left out."""
+        ...
