@@ -24,6 +24,7 @@ from error_manager.core.types import (
     Fingerprint,
     ItemCategory,
     OutcomeKind,
+    PatternId,
     PatternStatus,
     ProjectId,
     Severity,
