@@ -196,7 +196,7 @@ def alike(
 
 
 def factor_bars(factors: Sequence[RiskFactor]) -> tuple[tuple[RiskFactor, float], ...]:
-    """Return the factors of a risk that say anything, the weightiest first, each with its share of the largest."""
+    """Return the factors of a risk that say anything, the weightiest first, with its share of the largest."""
     told = sorted((one for one in factors if round(one.points)), key=lambda one: -abs(one.points))
     largest = max((abs(one.points) for one in told), default=1.0)
     return tuple((one, abs(one.points) / largest) for one in told)
@@ -241,8 +241,7 @@ def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -
                 [
                     int(one.started_at.timestamp()),
                     int(one.ended_at.timestamp()) if one.ended_at else None,
-                    f"{one.kind}: {number(one.observed)} a {one.scale.value}, "
-                    f"{number(one.expected)} expected",
+                    _unusual(one),
                 ]
                 for one in answers.anomalies
                 if (one.ended_at.timestamp() if one.ended_at else last) >= first
@@ -250,6 +249,10 @@ def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -
         },
         separators=(",", ":"),
     )
+
+
+def _unusual(one: Anomaly) -> str:
+    return f"{one.kind}: {number(one.observed)} a {one.scale.value}, {number(one.expected)} expected"
 
 
 def _ahead_s(bucket_s: int) -> int:

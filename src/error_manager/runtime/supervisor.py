@@ -322,14 +322,14 @@ def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
     return (*numbered, *_analysis(settings, words, logs), *_index(settings, words, logs))
 
 
-def _analysis(settings: Settings, words: tuple[str, ...], logs: Path | None) -> tuple[Child, ...]:
+def _analysis(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
     if not settings.analysis.is_enabled:
         return ()
     command = program("worker", words, "--role", "analysis")
     return (Child(name="analysis", command=command, log_file=logs / "analysis.log" if logs else None),)
 
 
-def _index(settings: Settings, words: tuple[str, ...], logs: Path | None) -> tuple[Child, ...]:
+def _index(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
     if not settings.index.enabled:
         return ()
     command = program("index" if settings.index.qdrant_url is None else "index-server", words)

@@ -151,7 +151,7 @@ def absolute_time(time: datetime) -> str:
 
 
 def moment(time: datetime) -> str:
-    """Return a time as a sentence names it, in UTC: ``Nov 23, 21:40``; a script puts it in the reader's zone."""
+    """Return a time as a sentence names it, in UTC: ``Nov 23, 21:40``; a script puts it in its reader's."""
     return time.astimezone(UTC).strftime("%b %-d, %H:%M")
 
 
