@@ -123,6 +123,13 @@ async def insights_view(
     )
 
 
+def pattern_name(row: PatternRow) -> str:
+    """Return what tells a pattern from others in one line: ``KeyError in price``."""
+    where, _, _ = row.culprit.partition(" in ")
+    title = row.title or row.error_code
+    return f"{title} in {where}" if where and where not in title else title
+
+
 # --- parts -------------------------------------------------------------------------------------------------
 
 
@@ -136,7 +143,7 @@ def _facts(number: PatternId, row: PatternRow, analyses: Mapping[PatternId, Patt
     return PatternFacts(
         project_id=row.project_id,
         id=number,
-        title=row.title or row.error_code,
+        title=pattern_name(row),
         severity=row.severity,
         risk=(known.risk if known else None) or 0.0,
         is_quiet=row.status is not PatternStatus.UNRESOLVED,
@@ -153,7 +160,7 @@ def _anomaly(
         ScopeKind.PROJECT: names.get(scope.project_id, ""),
         ScopeKind.MODULE: f"module {scope.key}",
         ScopeKind.SEVERITY: f"severity {scope.key}",
-        ScopeKind.PATTERN: pattern.title if pattern else "",
+        ScopeKind.PATTERN: pattern_name(pattern) if pattern else "",
     }
     return AnomalyFinding(
         scope=Target(project_id=scope.project_id, kind=TargetKind(scope.kind.value), key=scope.key),

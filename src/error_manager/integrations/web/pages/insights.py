@@ -56,6 +56,7 @@ async def show_insights(
         chosen=chosen,
         project=project,
         target_url=target_url,
+        pattern_name=insights.pattern_name,
         node_width=NODE_WIDTH,
         node_height=NODE_HEIGHT,
     )
