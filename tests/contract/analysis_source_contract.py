@@ -169,6 +169,7 @@ class AnalysisSourceContract:
         names = await named(source)
         found = {names[key]: reach for key, reach in (await source.reach(ONE, since=START)).items()}
         assert found == {place: Reach(users=5, hosts=2) for place in ("pay", "load", "save", "mail")}
+        assert await source.users(ONE, since=START) == 5
 
     async def test_tags_say_what_is_most_frequent_here_and_elsewhere(self, source) -> None:
         """Counted by hand: of 30 errors of "save" 15 have zone a (and come first), of 92 others 60."""

@@ -30,6 +30,7 @@ from error_manager.storage.findings import (
     Findings,
     ForecastRow,
     ForecastSet,
+    ForecastSum,
     Neighbour,
     PatternAnalysis,
     Recommendation,
@@ -105,6 +106,7 @@ def forecast(step_s: int, *, key: str = "1") -> ForecastRow:
         upper80=(2.0, 3.0, 1.0),
         lower95=(0.25, 0.5, 0.0),
         upper95=(4.0, 5.0, 2.0),
+        sums=(ForecastSum(span_s=86_400, point=3.5, lower80=2.0, upper80=5.0, lower95=1.0, upper95=7.0),),
     )
 
 
@@ -162,7 +164,7 @@ class FindingStoreContract:
         await store.keep(Findings(anomalies=(anomaly(0, is_open=True),)))
         first = (await store.anomalies(AnomalyFilter(is_open=True), limit=10, cursor=None)).items[0]
         assert replace(first, id=0) == anomaly(0, is_open=True)
-        grown = replace(anomaly(0), observed=200.0, score=99.5, detected_at=NOW + 5 * MINUTE)
+        grown = replace(anomaly(0), kind="step", observed=200.0, score=99.5, detected_at=NOW + 5 * MINUTE)
         await store.keep(Findings(anomalies=(grown,)))
         assert await store.anomaly(first.id) == replace(grown, id=first.id, detected_at=first.detected_at)
         assert (await store.anomalies(AnomalyFilter(is_open=True), limit=10, cursor=None)).items == ()

@@ -113,6 +113,14 @@ def joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return found
 
 
+def places(known: Integers, keys: Integers) -> Integers:
+    """Return where each key is among the known ones (ascending), -1 = it is not."""
+    if not len(known):
+        return np.full(len(keys), -1, dtype=np.int64)
+    found = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[found] == keys, found, -1)
+
+
 def aggregate(
     scopes: Sequence[Scope],
     rows: Integers,

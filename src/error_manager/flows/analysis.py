@@ -8,58 +8,40 @@ two that do the same only one can keep it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
-from error_manager.core.errors import InboxCorruptError, StorageError, StorageUnavailableError
-from error_manager.core.types import ProjectId
-from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource
+from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
+from error_manager.flows.analysis_meter import StepMeter
+from error_manager.flows.analysis_services import AnalysisServices
+from error_manager.flows.analysis_window import HISTORY, floor_hour, floor_minute, moved
+from error_manager.flows.hourly import find_forecasts, find_frequencies, find_risks, told_frequencies
+from error_manager.flows.month import Month, read_month
+from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.base import Cursor, InboxSource
-from error_manager.storage.findings import (
-    AnalysisRun,
-    AnalysisState,
-    Change,
-    ChangeKind,
-    Findings,
-    FindingStore,
-    StateStep,
-)
+from error_manager.storage.findings import Change, ChangeKind, Findings, PatternAnalysis
 
 CLOSED_AFTER: Final = timedelta(seconds=120)
 """A bucket is complete this long after its end; what arrives later corrects counts and fires nothing."""
-HISTORY: Final = timedelta(days=30)
-"""How far back the analysis looks."""
 _TRIES: Final = 5
-_DETAIL: Final = 1_000
-_RELEASES: Final = "releases"
-_HOURS: Final = "hours"
-_log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisServices:
-    """What the analysis needs: where it reads and writes, the inbox, clocks (UTC; seconds; CPU seconds)."""
-
-    source: AnalysisSource
-    findings: FindingStore
-    inbox: InboxSource
-    clock: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    cpu_clock: Callable[[], float]
+RELEASES: Final = "releases"
+HOURS: Final = "hours"
+"""States that say up to when releases, and the hourly analysis, have come."""
 
 
 async def analyze_minutes(svc: AnalysisServices) -> None:
-    """Do what is done each minute: releases seen first.
+    """Do what is done each minute: releases seen first, anomalies, states.
 
     Raises:
-        StorageError: the database is away; try again.
+        StorageError: the database is away, or another process was faster; try again.
     """
-    until = await settled(svc)
-    await _each(svc, "releases", lambda project: note_releases(svc, project, until=until))
+    until, meter = floor_minute(await settled(svc)), svc.meter()
+    for project in await svc.source.projects():
+        await meter.run("releases", project.id, note_releases(svc, project, until=until))
+        await meter.run("rates", project.id, svc.rates.watch(project, until=until))
+        await meter.run("states", project.id, svc.states.watch(project, until=until))
+    await _keep_runs(svc, meter)
 
 
 async def is_hour_due(svc: AnalysisServices) -> bool:
@@ -70,20 +52,41 @@ async def is_hour_due(svc: AnalysisServices) -> bool:
     """
     hour = floor_hour(await settled(svc))
     for project in await svc.source.projects():
-        state = await svc.findings.state(project.id, _HOURS)
-        if state is None or state.through_at < hour:
+        if await _is_due(svc, project, hour):
             return True
     return False
 
 
 async def analyze_hours(svc: AnalysisServices) -> None:
-    """Do what is done each hour.
+    """Do what is done each hour, project by project.
 
     Raises:
-        StorageError: the database is away; try again.
+        StorageError: the database is away, or another process was faster; try again.
     """
-    hour = floor_hour(await settled(svc))
-    await _each(svc, "hours", lambda project: _end_hour(svc, project, hour=hour))
+    hour, meter = floor_hour(await settled(svc)), svc.meter()
+    for project in await svc.source.projects():
+        if await _is_due(svc, project, hour):
+            await analyze_hour(svc, project, meter, hour=hour)
+    await _keep_runs(svc, meter)
+
+
+async def analyze_hour(
+    svc: AnalysisServices, project: AnalysedProject, meter: StepMeter, *, hour: datetime
+) -> None:
+    """Find what a month of a project says, and keep all of it with where the project stands."""
+    position = await svc.findings.state(project.id, HOURS)
+    patterns: list[PatternAnalysis] = []
+    month = await meter.run("month", project.id, _month(svc, project, hour))
+    forecasts = None
+    if month is not None:
+        found = await meter.run("frequencies", project.id, find_frequencies(month))
+        forecasts = await meter.run("forecasts", project.id, find_forecasts(month))
+        if found is not None:
+            patterns += told_frequencies(month, found)
+            patterns += await meter.run("risks", project.id, find_risks(svc.source, month, found, {})) or ()
+    step = moved(position, project.id, HOURS, hour)
+    kept = Findings(states=(step,), patterns=tuple(patterns), forecasts=forecasts)
+    await meter.run("keep", project.id, _kept(svc, kept))
 
 
 async def settled(svc: AnalysisServices) -> datetime:
@@ -106,9 +109,11 @@ async def settled(svc: AnalysisServices) -> datetime:
     raise StorageUnavailableError(message)
 
 
-async def note_releases(svc: AnalysisServices, project: AnalysedProject, *, until: datetime) -> int:
+async def note_releases(
+    svc: AnalysisServices, project: AnalysedProject, *, until: datetime
+) -> tuple[None, int]:
     """Keep the first error of each new release as a change; return how many there are."""
-    state = await svc.findings.state(project.id, _RELEASES)
+    state = await svc.findings.state(project.id, RELEASES)
     since = until - HISTORY if state is None else state.through_at
     seen = await svc.source.releases(project.id, since=since)
     changes = tuple(
@@ -122,70 +127,32 @@ async def note_releases(svc: AnalysisServices, project: AnalysedProject, *, unti
         )
         for release in seen
     )
-    await svc.findings.keep(Findings(changes=changes, states=(_moved(state, project.id, _RELEASES, until),)))
-    return len(seen)
-
-
-async def _end_hour(svc: AnalysisServices, project: AnalysedProject, *, hour: datetime) -> int:
-    """Keep that the hours before this one were analysed."""
-    state = await svc.findings.state(project.id, _HOURS)
-    if state is None or state.through_at < hour:
-        await svc.findings.keep(Findings(states=(_moved(state, project.id, _HOURS, hour),)))
-    return 1
-
-
-def floor_hour(moment: datetime) -> datetime:
-    """Return the start of the UTC hour."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    await svc.findings.keep(Findings(changes=changes, states=(moved(state, project.id, RELEASES, until),)))
+    return None, len(seen)
 
 
 # --- parts -------------------------------------------------------------------------------------------------
 
 
-async def _each(svc: AnalysisServices, step: str, work: Callable[[AnalysedProject], Awaitable[int]]) -> None:
-    """Do a step for every project, and keep how long it took; ``work`` returns how many items it looked at.
-
-    A fault of ours in one project comes again with the same errors: the other projects go on without it.
-
-    Raises:
-        StorageError: the database is away, or somebody else does the same; try again.
-    """
-    started_at, began, cpu = svc.clock(), svc.monotonic(), svc.cpu_clock()
-    items, failures = 0, []
-    for project in await svc.source.projects():
-        try:
-            items += await work(project)
-        except StorageError:
-            raise
-        except Exception as error:  # noqa: BLE001  # see above; it is logged, and kept with the run
-            _log.exception("analysis_failed", step=step, project_id=project.id)
-            failures.append(f"project {project.id}: {type(error).__name__}: {error}")
-    run = AnalysisRun(
-        step=step,
-        started_at=started_at,
-        took_s=svc.monotonic() - began,
-        cpu_s=svc.cpu_clock() - cpu,
-        items=items,
-        is_done=not failures,
-        detail="; ".join(failures)[:_DETAIL],
-    )
-    await svc.findings.keep(Findings(run=run))
+async def _is_due(svc: AnalysisServices, project: AnalysedProject, hour: datetime) -> bool:
+    """Return whether a project that has errors was not analysed up to this hour."""
+    state = await svc.findings.state(project.id, HOURS)
+    return state is None or state.through_at < hour
 
 
-def _moved(
-    state: AnalysisState | None,
-    project_id: ProjectId,
-    kind: str,
-    through_at: datetime,
-    *,
-    version: int = 1,
-    content: bytes = b"",
-) -> StateStep:
-    """Return the step of a state from where it was read to where it is now."""
-    fresh = AnalysisState(
-        project_id=project_id, kind=kind, version=version, through_at=through_at, content=content
-    )
-    return StateStep(state=fresh, before=state.through_at if state else None)
+async def _month(svc: AnalysisServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:
+    month = await read_month(svc.source, project, until=hour)
+    return month, 0 if month is None else len(month.facts)
+
+
+async def _kept(svc: AnalysisServices, findings: Findings) -> tuple[None, int]:
+    await svc.findings.keep(findings)
+    return None, len(findings.patterns)
+
+
+async def _keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:
+    for run in meter.runs():
+        await svc.findings.keep(Findings(run=run))
 
 
 def _oldest_waiting(inbox: InboxSource, cursors: Mapping[int, Cursor]) -> datetime | None:

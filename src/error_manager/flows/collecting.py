@@ -16,6 +16,7 @@ import structlog
 from error_manager.core.errors import StorageError
 
 EVERY_S: Final = 15.0
+_AGAIN_S: Final = 1.0
 _log = structlog.get_logger()
 
 Note = Callable[[datetime, datetime], Awaitable[None]]
@@ -33,10 +34,10 @@ class Collecting:
         self._is_told = True
 
     async def run(self) -> None:
-        """Tell the span every 15 seconds, until cancelled."""
+        """Tell the span every 15 seconds, until cancelled; after an absence of the database at once."""
         while True:
             await self.tell()
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(EVERY_S if self._is_told else _AGAIN_S)
 
     async def tell(self) -> None:
         """Tell how far the span goes; it ends when errors are refused, and a new one begins afterwards."""

@@ -149,6 +149,10 @@ class AnalysisSource(Protocol):
         """Return how many persons and hosts patterns have touched since that day."""
         ...
 
+    async def users(self, project_id: ProjectId, *, since: datetime) -> int:
+        """Return how many persons met an error of the project since that day."""
+        ...
+
     async def tags(
         self, project_id: ProjectId, pattern_ids: Sequence[PatternId], *, since: datetime
     ) -> Mapping[PatternId, tuple[TagShare, ...]]:

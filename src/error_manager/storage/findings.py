@@ -52,7 +52,7 @@ class Scope:
 class Anomaly:
     """Something unusual in a series; ``ended_at`` None = it goes on. Counts are errors per bucket.
 
-    Scope, scale, kind and start say which one it is: kept again, it is the same one with other numbers.
+    Scope, scale and start say which one it is: kept again, it is the same one with other numbers.
     ``id`` is 0 until it is stored.
     """
 
@@ -73,8 +73,23 @@ class Anomaly:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSum:
+    """Expected errors of the next ``span_s`` seconds in all; the bands are those of the sum."""
+
+    span_s: int
+    point: float
+    lower80: float
+    upper80: float
+    lower95: float
+    upper95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRow:
-    """Expected errors per bucket from ``start_at`` on, with the bands that hold 80 and 95 %."""
+    """Expected errors per bucket from ``start_at`` on, with the bands that hold 80 and 95 %.
+
+    ``sums`` are what is expected in a day and in a week.
+    """
 
     scope: Scope
     step_s: int
@@ -85,6 +100,7 @@ class ForecastRow:
     upper80: tuple[float, ...]
     lower95: tuple[float, ...]
     upper95: tuple[float, ...]
+    sums: tuple[ForecastSum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

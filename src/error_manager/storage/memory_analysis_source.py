@@ -123,6 +123,10 @@ class MemoryAnalysisSource:
             if users[number] or hosts[number]
         }
 
+    async def users(self, project_id: ProjectId, *, since: datetime) -> int:
+        """Return how many persons met an error of the project since that day."""
+        return len({error.user_key for error in self._since_day(project_id, since) if error.user_key})
+
     async def tags(
         self, project_id: ProjectId, pattern_ids: Sequence[PatternId], *, since: datetime
     ) -> Mapping[PatternId, tuple[TagShare, ...]]:

@@ -62,7 +62,7 @@ class MemoryFindings:
         for step in findings.states:
             self._states[step.state.project_id, step.state.kind] = step.state
         for anomaly in findings.anomalies:
-            key = anomaly.scope, anomaly.scale, anomaly.kind, anomaly.started_at
+            key = anomaly.scope, anomaly.scale, anomaly.started_at
             before = self._anomalies.get(key) or replace(anomaly, id=self._next_id())
             self._anomalies[key] = replace(anomaly, id=before.id, detected_at=before.detected_at)
         for analysis in findings.patterns:

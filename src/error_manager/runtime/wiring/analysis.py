@@ -9,7 +9,9 @@ from typing import Final
 
 from procrastinate import App, PsycopgConnector
 
-from error_manager.flows.analysis import AnalysisServices
+from error_manager.flows.analysis_services import AnalysisServices
+from error_manager.flows.rate_watch import RateWatch
+from error_manager.flows.state_watch import StateWatch
 from error_manager.runtime.failpoint import failpoint_of
 from error_manager.runtime.settings import Settings
 from error_manager.security.encryption import open_sealer
@@ -54,10 +56,14 @@ def build(settings: Settings, *, index: int) -> Analysis:
         autocommit=True,
     )
     inbox = SqliteInboxReader(data_dir / "inbox", sealer=open_sealer(data_dir), compressor=ZstdCompressor())
+    source = PostgresAnalysisSource(connections)
+    findings = PostgresFindings(connections, failpoint=failpoint_of(settings))
     services = AnalysisServices(
-        source=PostgresAnalysisSource(connections),
-        findings=PostgresFindings(connections, failpoint=failpoint_of(settings)),
+        source=source,
+        findings=findings,
         inbox=inbox,
+        rates=RateWatch(source, findings),
+        states=StateWatch(source, findings),
         clock=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
         cpu_clock=time.process_time,

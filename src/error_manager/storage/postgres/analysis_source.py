@@ -115,6 +115,10 @@ class PostgresAnalysisSource:
             for number in users.keys() | hosts.keys()
         }
 
+    async def users(self, project_id: ProjectId, *, since: datetime) -> int:
+        """Return how many persons met an error of the project since that day."""
+        return int((await self._rows("count_users", project=project_id, since=since))[0][0])
+
     async def tags(
         self, project_id: ProjectId, pattern_ids: Sequence[PatternId], *, since: datetime
     ) -> Mapping[PatternId, tuple[TagShare, ...]]:

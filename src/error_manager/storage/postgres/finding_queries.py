@@ -24,6 +24,7 @@ from error_manager.storage.findings import (
     FeedbackCount,
     Fix,
     ForecastRow,
+    ForecastSum,
     Neighbour,
     PatternAnalysis,
     Recommendation,
@@ -87,8 +88,9 @@ class FindingQueries(Reader):
                 upper80=tuple(upper80),
                 lower95=tuple(lower95),
                 upper95=tuple(upper95),
+                sums=msgspec.convert(sums, tuple[ForecastSum, ...]),
             )
-            for step_s, start_at, made_at, point, lower80, upper80, lower95, upper95 in rows
+            for step_s, start_at, made_at, point, lower80, upper80, lower95, upper95, sums in rows
         )
 
     async def correlations(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+import zstandard
 from psycopg.types.json import Jsonb
 
 from error_manager.core.errors import NotFoundError, StaleCursorError
@@ -36,6 +37,7 @@ from error_manager.storage.postgres.reader import Pool
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _SQL: Final = named.load("findings.sql")
+_MAX_STATE_BYTES: Final = 2**30
 
 
 class PostgresFindings(FindingQueries):
@@ -70,7 +72,11 @@ class PostgresFindings(FindingQueries):
             return None
         version, through_at, content = rows[0]
         return AnalysisState(
-            project_id=project_id, kind=kind, version=version, through_at=through_at, content=bytes(content)
+            project_id=project_id,
+            kind=kind,
+            version=version,
+            through_at=through_at,
+            content=zstandard.decompress(bytes(content), max_output_size=_MAX_STATE_BYTES),
         )
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
@@ -123,7 +129,7 @@ async def _move(connection: Connection, step: StateStep) -> None:
         "kind": state.kind,
         "version": state.version,
         "through_at": state.through_at,
-        "content": state.content,
+        "content": zstandard.compress(state.content),
         "before": step.before,
     }
     cursor = await connection.execute(_SQL["move_state"], values)
@@ -208,6 +214,7 @@ def _forecast(row: ForecastRow) -> dict[str, object]:
         "upper80": list(row.upper80),
         "lower95": list(row.lower95),
         "upper95": list(row.upper95),
+        "sums": Jsonb(msgspec.to_builtins(row.sums)),
     }
 
 

@@ -34,7 +34,7 @@ CREATE TABLE anomalies (
     score        double precision NOT NULL,         -- 0 to 100
     evidence     jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (project_id, id),
-    UNIQUE (project_id, scope_kind, scope_key, scale, kind, started_at)
+    UNIQUE (project_id, scope_kind, scope_key, scale, started_at)
 );
 CREATE INDEX anomalies_started ON anomalies (project_id, started_at DESC, id DESC);
 CREATE INDEX anomalies_open ON anomalies (project_id, started_at DESC, id DESC) WHERE ended_at IS NULL;
@@ -51,6 +51,7 @@ CREATE TABLE forecasts (
     upper80     real[] NOT NULL,
     lower95     real[] NOT NULL,
     upper95     real[] NOT NULL,
+    sums        jsonb NOT NULL DEFAULT '[]',        -- of a day and of a week, with their bands
     PRIMARY KEY (project_id, scope_kind, scope_key, step_s)
 );
 
@@ -115,7 +116,7 @@ CREATE TABLE analysis_state (
     kind        text NOT NULL,
     version     integer NOT NULL,
     through_at  timestamptz NOT NULL,               -- buckets before this are in it
-    content     bytea NOT NULL,
+    content     bytea NOT NULL,                     -- zstd
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, kind)
 );

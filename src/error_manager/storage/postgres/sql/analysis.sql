@@ -75,6 +75,11 @@ FROM users u JOIN pattern_groups g ON g.project_id = u.project_id AND g.group_id
 WHERE u.project_id = %(project)s AND u.day >= %(since)s::timestamptz::date
 GROUP BY g.pattern_id
 
+-- name: count_users
+SELECT count(*) FROM (
+    SELECT DISTINCT user_key FROM users WHERE project_id = %(project)s AND day >= %(since)s::timestamptz::date
+) met
+
 -- name: read_hosts
 SELECT g.pattern_id, count(DISTINCT t.value)
 FROM rollup_day_tag t JOIN pattern_groups g ON g.project_id = t.project_id AND g.group_id = t.group_id

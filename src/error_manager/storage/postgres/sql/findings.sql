@@ -22,8 +22,9 @@ SELECT d.project_id, d.scope_kind, d.scope_key, d.scale, d.kind, d.started_at, d
 FROM jsonb_to_recordset(%(rows)s) AS d (project_id int, scope_kind text, scope_key text, scale text, kind text,
     started_at timestamptz, ended_at timestamptz, detected_at timestamptz, updated_at timestamptz,
     observed float8, expected float8, lower float8, upper float8, score float8, evidence jsonb)
-ORDER BY d.project_id, d.scope_kind, d.scope_key, d.scale, d.kind, d.started_at
-ON CONFLICT (project_id, scope_kind, scope_key, scale, kind, started_at) DO UPDATE SET ended_at = excluded.ended_at,
+ORDER BY d.project_id, d.scope_kind, d.scope_key, d.scale, d.started_at
+ON CONFLICT (project_id, scope_kind, scope_key, scale, started_at) DO UPDATE SET kind = excluded.kind,
+    ended_at = excluded.ended_at,
     updated_at = excluded.updated_at, observed = excluded.observed, expected = excluded.expected,
     lower = excluded.lower, upper = excluded.upper, score = excluded.score, evidence = excluded.evidence
 
@@ -64,9 +65,9 @@ DELETE FROM forecasts WHERE project_id = %(project)s
 
 -- name: add_forecast
 INSERT INTO forecasts (project_id, scope_kind, scope_key, step_s, start_at, made_at, point, lower80, upper80, lower95,
-    upper95)
+    upper95, sums)
 VALUES (%(project_id)s, %(scope_kind)s, %(scope_key)s, %(step_s)s, %(start_at)s, %(made_at)s, %(point)s, %(lower80)s,
-    %(upper80)s, %(lower95)s, %(upper95)s)
+    %(upper80)s, %(lower95)s, %(upper95)s, %(sums)s)
 
 -- name: drop_correlations
 DELETE FROM error_correlations WHERE organization_id = %(organization)s
@@ -115,7 +116,7 @@ ORDER BY a.started_at DESC, a.id DESC
 LIMIT %(limit)s
 
 -- name: read_forecasts
-SELECT step_s, start_at, made_at, point, lower80, upper80, lower95, upper95 FROM forecasts
+SELECT step_s, start_at, made_at, point, lower80, upper80, lower95, upper95, sums FROM forecasts
 WHERE project_id = %(project)s AND scope_kind = %(kind)s AND scope_key = %(key)s
 ORDER BY step_s
 

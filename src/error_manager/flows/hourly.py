@@ -1,0 +1,219 @@
+"""What is found once an hour from a month of a project: how often, how many to come, how risky.
+
+Seed boxes: Frequency Analyzer, Trend Predictor, Recommendation Engine. ``flows/analysis.py`` puts these
+steps in order; each returns what it found and how many items it looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from error_manager.analysis.aggregator import PATTERN, Floats
+from error_manager.analysis.aggregator import Scope as SeriesScope
+from error_manager.analysis.baseline import baseline
+from error_manager.analysis.frequency import Frequency, frequencies
+from error_manager.analysis.prediction import ForecastTotal, Prediction
+from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
+from error_manager.core.types import PatternId
+from error_manager.flows.month import HOUR_S, Month
+from error_manager.storage.analysis_source import AnalysisSource, PatternFact, Reach, TagShare
+from error_manager.storage.findings import (
+    ForecastRow,
+    ForecastSet,
+    ForecastSum,
+    PatternAnalysis,
+    RiskFactor,
+    Scope,
+    ScopeKind,
+)
+
+_DAY_H: Final = 24
+_WEEK_H: Final = 7 * 24
+_WEEK: Final = timedelta(days=7)
+_HANDLED: Final = "handled"
+
+
+async def find_frequencies(month: Month) -> tuple[tuple[Frequency, ...], int]:
+    """Return rates, trends, rhythms and changes of level of each pattern."""
+    found = await asyncio.to_thread(_frequencies, month)
+    return found, len(found)
+
+
+async def find_forecasts(month: Month) -> tuple[ForecastSet, int]:
+    """Return what is expected in the next week of each pattern, each module and the whole project."""
+    rows = await asyncio.to_thread(_forecasts, month)
+    return ForecastSet(project_id=month.project.id, rows=rows), len(rows)
+
+
+async def find_risks(
+    source: AnalysisSource, month: Month, found: Sequence[Frequency], causes: Mapping[PatternId, float]
+) -> tuple[tuple[PatternAnalysis, ...], int]:
+    """Return the risk of each pattern with its factors.
+
+    Args:
+        source: where persons, hosts and tags are counted.
+        month: what is looked at.
+        found: of ``find_frequencies``.
+        causes: sum of the scores of the relations in which a pattern comes first.
+    """
+    since = month.until - _WEEK
+    reach = await source.reach(month.project.id, since=since)
+    users = await source.users(month.project.id, since=since)
+    tags = await source.tags(month.project.id, [fact.id for fact in month.facts], since=since)
+    counts = np.nan_to_num(month.hourly.counts)
+    rows = tuple(
+        _risk(
+            month,
+            fact,
+            one,
+            counts=hours,
+            reach=reach.get(fact.id, Reach(users=0, hosts=0)),
+            users=users,
+            tags=tags.get(fact.id, ()),
+            causes=causes.get(fact.id, 0.0),
+        )
+        for fact, one, hours in zip(month.facts, found, counts, strict=True)
+    )
+    return rows, len(rows)
+
+
+def told_frequencies(month: Month, found: Sequence[Frequency]) -> tuple[PatternAnalysis, ...]:
+    """Return rates, trend and season of each pattern as they are kept."""
+    return tuple(
+        PatternAnalysis(
+            project_id=month.project.id,
+            pattern_id=fact.id,
+            updated_at=month.until,
+            rates=_plain({**asdict(one.rates), **_bursts(one)}),
+            trend=_plain({**asdict(one.trend), "changes": _changes(one)}),
+            season=_plain(asdict(one.rhythm)),
+        )
+        for fact, one in zip(month.facts, found, strict=True)
+    )
+
+
+def _frequencies(month: Month) -> tuple[Frequency, ...]:
+    start_s = float(month.hourly.start_s)
+    hourly, minutes, first = month.hourly.counts, month.minutes.counts, month.first_seen_s
+    known = baseline(hourly, minutes, start_s=start_s, first_seen_s=first)
+    return frequencies(hourly, minutes, known, start_s=start_s, first_seen_s=first)
+
+
+def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
+    table = month.all_hourly
+    first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
+    rows = []
+    for scope, counts in zip(table.scopes, table.counts, strict=True):
+        began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
+        start = max(0, int((began - table.start_s) // HOUR_S))
+        rows.append(_forecast(month, scope, Prediction(counts[start:], step_s=HOUR_S, horizon=_WEEK_H)))
+    return tuple(rows)
+
+
+def _forecast(month: Month, scope: SeriesScope, model: Prediction) -> ForecastRow:
+    steps = model.forecast()
+    return ForecastRow(
+        scope=Scope(project_id=month.project.id, kind=ScopeKind(scope[0]), key=scope[1]),
+        step_s=HOUR_S,
+        start_at=month.until,
+        made_at=month.until,
+        point=_rounded(steps.point),
+        lower80=_rounded(steps.lower80),
+        upper80=_rounded(steps.upper80),
+        lower95=_rounded(steps.lower95),
+        upper95=_rounded(steps.upper95),
+        sums=tuple(_sum(hours, model.total(hours)) for hours in (_DAY_H, _WEEK_H)),
+    )
+
+
+def _sum(hours: int, total: ForecastTotal) -> ForecastSum:
+    return ForecastSum(
+        span_s=hours * HOUR_S,
+        point=total.point,
+        lower80=total.lower80,
+        upper80=total.upper80,
+        lower95=total.lower95,
+        upper95=total.upper95,
+    )
+
+
+def _risk(
+    month: Month,
+    fact: PatternFact,
+    found: Frequency,
+    *,
+    counts: Floats,
+    reach: Reach,
+    users: int,
+    tags: Sequence[TagShare],
+    causes: float,
+) -> PatternAnalysis:
+    now = month.until
+    day = float(counts[-_DAY_H:].sum())
+    since = now - fact.regressed_at if fact.regressed_at else None
+    score = risk(
+        RiskFacts(
+            severity=fact.severity,
+            rate_ratio=steady_ratio(day, max(found.rates.expected, 0.0) * _DAY_H),
+            growth_log2_per_week=found.trend.safe_log2,
+            errors_per_day=float(counts[-_WEEK_H:].sum()) / 7.0,
+            users=reach.users,
+            user_share=min(1.0, reach.users / users) if users else 0.0,
+            hosts=max(1, reach.hosts),
+            age_days=max(0.0, (now - fact.first_seen) / timedelta(days=1)),
+            regressed_days=None if since is None else max(0.0, since / timedelta(days=1)),
+            unhandled_share=_unhandled(tags),
+            causes=causes,
+        )
+    )
+    return PatternAnalysis(
+        project_id=month.project.id,
+        pattern_id=fact.id,
+        updated_at=now,
+        risk=score.value,
+        risk_factors=tuple(
+            RiskFactor(name=factor.name, points=factor.points, reason=factor.text) for factor in score.factors
+        ),
+    )
+
+
+def _unhandled(tags: Sequence[TagShare]) -> float:
+    """Return the share of errors that nothing caught: the tag says yes or no."""
+    for share in tags:
+        if share.key == _HANDLED:
+            top = share.count / share.total
+            return top if share.value == "no" else 1.0 - top
+    return 0.0
+
+
+def _bursts(found: Frequency) -> dict[str, object]:
+    gaps = found.burstiness
+    return {"burstiness": None if gaps is None else gaps.burstiness}
+
+
+def _changes(found: Frequency) -> list[dict[str, object]]:
+    return [
+        {"at": change.at.isoformat(), "before": change.before, "after": change.after}
+        for change in found.changes
+    ]
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    """Return values without what was not collected: JSON knows no NaN."""
+    return {
+        name: value
+        for name, value in values.items()
+        if not (value is None or (isinstance(value, float) and not math.isfinite(value)))
+    }
+
+
+def _rounded(values: Floats) -> tuple[float, ...]:
+    """Return values with four digits behind the point: forecasts are not more exact, and a third as long."""
+    return tuple(np.round(values, 4).tolist())
