@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import grouping, parsing, pii
+from bench import correlation, grouping, parsing, pii
 
-AREAS = {"grouping": grouping.run, "parsing": parsing.run, "pii": pii.run}
+AREAS = {"correlation": correlation.run, "grouping": grouping.run, "parsing": parsing.run, "pii": pii.run}
 
 
 def main(words: list[str]) -> int:
