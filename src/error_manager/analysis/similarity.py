@@ -139,23 +139,34 @@ def sparse_vector(features: Iterable[Feature]) -> SparseVector:
     return SparseVector(indices, tuple(sqrt(weights[index]) for index in indices))
 
 
-def similarity(one: SparseVector, other: SparseVector) -> float:
-    """Return how alike two patterns are: twice what they share of all that is known of both.
+class Comparison:
+    """One vector, to be compared with many."""
 
-    Returns:
-        0 (nothing in common) to 1 (the same features); 0 when either has none.
+    def __init__(self, vector: SparseVector) -> None:
+        """Take the vector apart once."""
+        self._value_at = dict(zip(vector.indices, vector.values, strict=True)).get
+        self._weight = _weight(vector)
 
-    Source:
-        Dice's coefficient for weights: Dice, Ecology 26 (1945) 297-302.
-    """
-    total = _norm(one) + _norm(other)
-    return min(1.0, 2 * _product(one, other) / total) if total else 0.0
+    def similarity(self, other: SparseVector) -> float:
+        """Return how alike two patterns are: twice what they share of all that is known of both.
 
+        Returns:
+            0 (nothing in common) to 1 (the same features); 0 when both have none. The same both ways.
 
-def coverage(asked: SparseVector, found: SparseVector) -> float:
-    """Return the share (0..1) of what was asked for that a pattern has: for words that a person typed."""
-    total = _norm(asked)
-    return min(1.0, _product(asked, found) / total) if total else 0.0
+        Source:
+            Dice's coefficient for weights: Dice, Ecology 26 (1945) 297-302.
+        """
+        total = self._weight + _weight(other)
+        return min(1.0, 2 * self._shared(other) / total) if total else 0.0
+
+    def coverage(self, other: SparseVector) -> float:
+        """Return the share (0..1) of this vector that the other has: for words that a person typed."""
+        return min(1.0, self._shared(other) / self._weight) if self._weight else 0.0
+
+    def _shared(self, other: SparseVector) -> float:
+        value_at = self._value_at
+        pairs = zip(other.indices, other.values, strict=True)
+        return sum(mine * value for index, value in pairs if (mine := value_at(index)) is not None)
 
 
 def shared_features(features: Iterable[Feature], other: SparseVector) -> tuple[Feature, ...]:
@@ -275,11 +286,5 @@ def _name_words(*names: str) -> list[str]:
     return [part.lower() for name in names for part in _NAME_PART.findall(name)][:_WORDS]
 
 
-def _norm(vector: SparseVector) -> float:
+def _weight(vector: SparseVector) -> float:
     return sum(value * value for value in vector.values)
-
-
-def _product(one: SparseVector, other: SparseVector) -> float:
-    values = dict(zip(other.indices, other.values, strict=True))
-    pairs = zip(one.indices, one.values, strict=True)
-    return sum(value * values[index] for index, value in pairs if index in values)

@@ -16,11 +16,10 @@ from typing import Final
 import structlog
 
 from error_manager.analysis.similarity import (
+    Comparison,
     Feature,
-    coverage,
     features_of,
     shared_features,
-    similarity,
     sparse_vector,
 )
 from error_manager.core.errors import IndexUnavailableError, NotFoundError
@@ -39,8 +38,9 @@ from error_manager.storage.vectors import (
     VectorPoint,
 )
 
-CANDIDATES: Final = 50
-"""Hits of the index that are compared: taking 20 changes no first hit of 7,300 errors (bench/RESULTS.md)."""
+CANDIDATES: Final = 30
+"""Hits of the index that are compared: of 20 or 50 the best one is the same, for each of 7,300 errors of four
+sets of traces (bench/RESULTS.md)."""
 MAX_TEXT_CHARS: Final = 20_000
 _NO_ID: Final = EventId("0" * 32)
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -190,10 +190,11 @@ async def nearest(
     vector = sparse_vector(features)
     hits = await index.query(vector, project_ids=project_ids, limit=max(limit, CANDIDATES), exclude=exclude)
     has_stack = bool(event.frames) or any(exception.frames for exception in event.exceptions)
+    comparison = Comparison(vector)
     if has_stack or exclude is not None:
-        ranked = sorted(((similarity(vector, hit.vector), hit) for hit in hits), key=_order)
+        ranked = sorted(((comparison.similarity(hit.vector), hit) for hit in hits), key=_order)
     else:
-        ranked = [(coverage(vector, hit.vector), hit) for hit in hits]
+        ranked = [(comparison.coverage(hit.vector), hit) for hit in hits]
     return tuple(
         SimilarPattern(key=hit.key, similarity=score, shared=shared_features(features, hit.vector))
         for score, hit in ranked[:limit]
