@@ -9,9 +9,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import grouping, parsing, pii
+from bench import grouping, parsing, pii, recommendations
 
-AREAS = {"grouping": grouping.run, "parsing": parsing.run, "pii": pii.run}
+AREAS = {
+    "grouping": grouping.run,
+    "parsing": parsing.run,
+    "pii": pii.run,
+    "recommendations": recommendations.run,
+}
 
 
 def main(words: list[str]) -> int:
