@@ -19,6 +19,8 @@ _TYPE: Final = re.compile(r"[\w$:.\\]+")
 _BEYOND_RE2: Final = re.compile(r"\(\?(?:[=!]|<[=!]|>|P=|\()|\\[1-9]|[*+?}]\+|\\[ZGKRXhHvV]")
 _MAX_PATTERN_CHARS: Final = 200
 _MIN_WEIGHT: Final = 0.5
+_NEEDLE_CHARS: Final = 2
+"""Letters or digits of a needle; shorter ones are in nearly every text."""
 _REQUIRED_TEXTS: Final = ("id", "title")
 _REQUIRED_LISTS: Final = ("causes", "checks", "platforms")
 _PATTERNS: Final = ("messages", "message_hints", "frames", "unless")
@@ -147,7 +149,8 @@ def _wrong_pattern(pattern: str) -> str:
         return f"{pattern!r}: {error}"
     if compiled.search("") is not None:
         return f"{pattern!r} matches the empty text"
-    if not needles(pattern):
+    words = needles(pattern)
+    if not words or any(sum(map(str.isalnum, word)) < _NEEDLE_CHARS for word in words):
         return f"{pattern!r} has no word that a text must hold"
     return ""
 
@@ -230,6 +233,8 @@ class _Needles:
         if char == "\\":
             escaped = self._pattern[self._at]
             self._at += 1
+            if escaped == "x":
+                self._at += 2
             if escaped.isalnum():
                 return ("", []) if escaped in "bBA" else (None, [])
             return escaped.lower(), []
