@@ -20,18 +20,18 @@ Matrix = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 FADE_S: Final = 15.0
-"""Nearness of two events fades with this time constant. 10 to 20 s are equally good on the public alarm sets;
-a sharp window of 30 s takes in the polls of devices and loses a quarter."""
+"""Nearness of two events fades with this time constant. 8 to 20 s are about equally good on the public alarm
+sets; a sharp window of 30 s takes in the polls of devices and loses a quarter on one of them."""
 COMPANY_S: Final = 5.0
-"""Other kinds within this distance, before or after, are an event's company; 2 to 10 s are equally good."""
+"""Other kinds within this distance, before or after, are an event's company; 1 to 10 s are equally good."""
 FAR_S: Final = (3_600.0, 14_400.0)
 """Lags at which two kinds are taken to be unrelated; less when the events span less than 8 hours."""
 LEAST_EXCESS: Final = 2.0
-"""Coincidences above chance, in standard errors, for a pair to be reported: 1 % of unrelated pairs are."""
+"""Standard errors above chance from which a pair is reported; of unrelated pairs 0 to 2 % are."""
 _PRIOR: Final = 1.0
 """Added to both sides of each ratio, in events: what a single coincidence is worth."""
 _RIDGE: Final = 0.1
-"""Share of a kind's own power added to it when effects are told apart; .03 to .3 are equally good."""
+"""Share of a kind's own power added to it when effects are told apart; .03 to .3 are about as good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
