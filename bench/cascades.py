@@ -50,9 +50,7 @@ KINDS_OF_ALARMS = (
 
 
 def main() -> None:
-    print(
-        "alarms, mean of 6 seeds | AP, direct | AP, direct or not | reported: right, direct or not | s per 100k"
-    )
+    print("alarms, mean of 6 seeds | AP direct | AP direct or not | right of reported | s per 100k events")
     for alarms in KINDS_OF_ALARMS:
         rows = np.array([_alarms(np.random.default_rng(seed), alarms) for seed in SEEDS])
         print(alarms.name, *(f"{value:.2f}" for value in rows.mean(axis=0)), sep=" | ")

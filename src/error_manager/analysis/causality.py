@@ -28,6 +28,8 @@ FAR_S: Final = (3_600.0, 14_400.0)
 """Lags at which two kinds are taken to be unrelated; less when the events span less than 8 hours."""
 LEAST_EXCESS: Final = 2.0
 """Standard errors above chance from which a pair is reported; of unrelated pairs 0 to 2 % are."""
+LEAST_TRUST: Final = 0.25
+"""Weight of the order in time however coarse the clock: some coincidences lie across a tick."""
 _PRIOR: Final = 1.0
 """Added to both sides of each ratio, in events: what a single coincidence is worth."""
 _RIDGE: Final = 0.1
@@ -67,7 +69,7 @@ class CausalGraph:
 
     Attributes:
         edges: each ordered pair of kinds that both occurred.
-        order_trust: weight of the order in time in ``direction``, 0..1; the rest is the weight of company.
+        order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; the rest is that of company.
         precedence: per kind, how much it comes before the others (mean log ratio).
         company: per kind, how many other kinds are near one of its events on average.
     """
@@ -204,7 +206,7 @@ def _fade(times: Array, kinds: Codes, before: Matrix, tick: float) -> None:
 
 
 def _order_trust(tally: _Tally, together: Matrix, chance: Matrix, tick: float) -> float:
-    """Return how far the order in time says who is the cause, 0..1.
+    """Return how far the order in time says who is the cause, LEAST_TRUST..1.
 
     The share r of the coincidences above chance that lie more than a tick apart is sharpened to the odds
     r^2 : (1 - r)^2, as two sources of evidence are weighted by their precision.
@@ -216,7 +218,7 @@ def _order_trust(tally: _Tally, together: Matrix, chance: Matrix, tick: float) -
     if everything <= 0:
         return 0.5
     share = float(np.clip(1 - unordered / everything, 0.0, 1.0))
-    return share**2 / (share**2 + (1 - share) ** 2)
+    return max(share**2 / (share**2 + (1 - share) ** 2), LEAST_TRUST)
 
 
 def _direct(tally: _Tally, together: Matrix, chance: Matrix, occurred: Codes) -> Matrix:
