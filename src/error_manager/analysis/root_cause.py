@@ -33,6 +33,10 @@ _CHANCE_GAIN: Final = 4.0
 _LEAST_SHARE: Final = 0.05
 _ROOM: Final = 0.5
 """Where chance leaves less than this unexplained, events are too dense to be followed one by one."""
+_MOST_STEPS: Final = 6
+"""Relations in a row along which an event is followed back."""
+_MOST_EVENTS: Final = 10_000
+"""Events followed back; of more only the earliest, that is the beginning of the incident."""
 _LEAST_SPREAD_S: Final = 1.0
 
 
@@ -153,7 +157,7 @@ def rank_causes(
     ]
     paths = _paths(len(names), known)
     began = _began_first(onsets)
-    shares = _shares(times, onsets, known, paths.score * np.maximum(began, 0.0))
+    shares = _shares(_earliest(times), onsets, known, paths.score * np.maximum(began, 0.0))
     potential = _potential(shares, paths.score, began)
     counts = np.array([(own >= onset.low_s).sum() for own, onset in zip(times, onsets, strict=True)], float)
     found = _Found(names, onsets, shares, paths, counts, potential, _first_s(onsets))
@@ -177,7 +181,7 @@ def _shares(
     """
     begins = [int(np.searchsorted(own, onset.low_s)) for own, onset in zip(times, onsets, strict=True)]
     found, by_chance = (
-        np.array([marks[at:].mean(axis=0) for marks, at in zip(_trace(times, steps), begins, strict=True)]).T
+        np.array([_mean(marks[at:]) for marks, at in zip(_trace(times, steps), begins, strict=True)]).T
         for steps in (_steps(times, known, 1), _steps(times, known, -1))
     )
     room = np.minimum((1 - by_chance) / _ROOM, 1.0)
@@ -185,6 +189,19 @@ def _shares(
     shares = room * counted + (1 - room) * presumed
     np.fill_diagonal(shares, 0.0)
     return np.asarray(shares, dtype=np.float64)
+
+
+def _earliest(times: list[Array]) -> list[Array]:
+    """Return the events of all patterns up to the moment at which they are too many."""
+    if sum(map(len, times)) <= _MOST_EVENTS:
+        return times
+    until = np.sort(np.concatenate(times))[_MOST_EVENTS]
+    return [own[own < until] for own in times]
+
+
+def _mean(marks: Flags) -> Array:
+    """Return the share of events with each mark; none of no events."""
+    return np.asarray(marks.sum(axis=0) / max(len(marks), 1), dtype=np.float64)
 
 
 def _steps(times: list[Array], known: list[tuple[int, int, Link]], sign: int) -> list[_Step]:
@@ -205,14 +222,19 @@ def _trace(times: list[Array], steps: list[_Step]) -> list[Flags]:
     marks = [np.zeros((len(own), len(times)), dtype=bool) for own in times]
     for pattern, own in enumerate(marks):
         own[:, pattern] = True
-    for _ in times:
-        before = sum(int(own.sum()) for own in marks)
+    changed = set(range(len(times)))
+    for _ in range(_MOST_STEPS):
+        grown = set()
         for step in steps:
-            sums = np.zeros((len(marks[step.cause]) + 1, len(times)), dtype=np.int64)
+            if step.cause not in changed:
+                continue
+            sums = np.zeros((len(marks[step.cause]) + 1, len(times)), dtype=np.int32)
             np.cumsum(marks[step.cause], axis=0, out=sums[1:])
-            marks[step.effect] |= sums[step.high] > sums[step.low]
-        if sum(int(own.sum()) for own in marks) == before:
-            break
+            more = (sums[step.high] > sums[step.low]) & ~marks[step.effect]
+            if more.any():
+                marks[step.effect] |= more
+                grown.add(step.effect)
+        changed = grown
     return marks
 
 

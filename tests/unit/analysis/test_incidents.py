@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,9 +22,9 @@ def anomaly(name: str, start_s: float, end_s: float | None = None, score: float 
     return OpenAnomaly(scope=pattern(name), start_s=start_s, end_s=end_s, score=score)
 
 
-def link(cause: str, effect: str, lag_s: float = 10.0) -> Link:
+def link(cause: str, effect: str, lag_s: float = 10.0, spread_s: float = 0.0) -> Link:
     """Return a relation."""
-    return Link(cause=pattern(cause), effect=pattern(effect), score=0.9, lag_s=lag_s, spread_s=0.0)
+    return Link(cause=pattern(cause), effect=pattern(effect), score=0.9, lag_s=lag_s, spread_s=spread_s)
 
 
 def members(incidents: tuple[Incident, ...]) -> list[list[str]]:
@@ -52,16 +53,18 @@ def test_related_patterns_that_overlap_are_one_incident():
     assert found[0].bonds[0].tie is Tie.RELATION
 
 
-def test_related_patterns_that_do_not_overlap_are_not():
-    """The cause was over; only the lag of the relation bridges the time between."""
+@pytest.mark.parametrize(
+    ("relation", "expected"),
+    [
+        (link("cause", "effect", 59), [["cause"], ["effect"]]),
+        (link("cause", "effect", 60), [["cause", "effect"]]),
+        (link("cause", "effect", 50, 5), [["cause", "effect"]]),
+    ],
+)
+def test_related_patterns_may_be_the_lag_of_the_relation_apart(relation, expected):
+    """The cause was over a minute before: lag and twice the spread bridge it, or nothing does."""
     anomalies = [anomaly("cause", 0, 600), anomaly("effect", 660)]
-    assert members(group_incidents(anomalies, [link("cause", "effect", 59)], now_s=NOW_S)) == [
-        ["cause"],
-        ["effect"],
-    ]
-    assert members(group_incidents(anomalies, [link("cause", "effect", 60)], now_s=NOW_S)) == [
-        ["cause", "effect"]
-    ]
+    assert members(group_incidents(anomalies, [relation], now_s=NOW_S)) == expected
 
 
 def test_chains_of_relations_are_one_incident():
