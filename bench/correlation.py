@@ -1,26 +1,28 @@
-"""Correlation: what causes what, in alarm streams with a known graph."""
+"""Correlation: which pattern follows which, by the product's own function, on simulated streams."""
 
 from __future__ import annotations
 
+import csv
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from bench.alarms import run_alarms
+from bench.files import find, open_text
+
+from error_manager.analysis.correlation import Relation, correlate
+from error_manager.analysis.explanation import Kind
 
 
 def run(data: Path, out: Path) -> None:
     if (data / "alarm").is_dir():
         run_alarms(data, out)
-"""Correlation: which pattern follows which, by the product's own function, on simulated streams."""
-import csv
-import time
-from collections.abc import Iterable
-import numpy as np
-from bench.files import find, open_text
-from error_manager.analysis.correlation import Relation, correlate
-from error_manager.analysis.explanation import Kind
     for group in ("sim", "hard"):
         if (data / group).is_dir():
             _run_streams(data / group, out / group)
+
+
 def _run_streams(data: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for folder in sorted(path for path in data.iterdir() if path.is_dir()):
@@ -45,6 +47,8 @@ def _run_streams(data: Path, out: Path) -> None:
             f"correlation {data.name}/{folder.name}: {len(rows)} events, {told} relations, {spent_s:.1f} s, "
             f"reading {read - started:.1f} s"
         )
+
+
 def _write(path: Path, relations: Iterable[Relation], names: list[str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as target:
         rows = csv.writer(target)

@@ -69,7 +69,7 @@ class CausalGraph:
 
     Attributes:
         edges: each ordered pair of kinds that both occurred.
-        order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; the rest is that of company.
+        order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; the rest is company.
         precedence: per kind, how much it comes before the others (mean log ratio).
         company: per kind, how many other kinds are near one of its events on average.
     """

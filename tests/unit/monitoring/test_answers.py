@@ -45,6 +45,7 @@ SCOPE = Scope(project_id=ONE, kind=ScopeKind.PATTERN, key="1")
 
 
 def pattern(number: int) -> PatternRow:
+    """Return an unresolved pattern."""
     return PatternRow(
         id=PatternId(number),
         project_id=ONE,
@@ -69,6 +70,7 @@ PATTERNS = {PatternId(n): pattern(n) for n in (1, 2, 3)}
 def correlation(
     first: int | None, second: int, score: float, *, change_id: int | None = None
 ) -> CorrelationRow:
+    """Return 41 of 50 times, 4 s later."""
     return CorrelationRow(
         organization_id=1,
         first=CorrelationEnd(project_id=ONE, pattern_id=None if first is None else PatternId(first)),
@@ -90,10 +92,12 @@ def correlation(
 
 
 def analysis(**parts) -> PatternAnalysis:
+    """Return what is known of the pattern."""
     return PatternAnalysis(project_id=ONE, pattern_id=ME, updated_at=NOW, **parts)
 
 
 def anomaly(hours: int, *, ended: int | None, score: float = 80.0) -> Anomaly:
+    """Return a burst that began so many hours ago."""
     return Anomaly(
         scope=SCOPE,
         scale=Scale.MINUTE,
@@ -111,6 +115,7 @@ def anomaly(hours: int, *, ended: int | None, score: float = 80.0) -> Anomaly:
 
 
 def forecast(step_s: int, *points: float) -> ForecastRow:
+    """Return a forecast with bands of half and double."""
     return ForecastRow(
         scope=SCOPE,
         step_s=step_s,

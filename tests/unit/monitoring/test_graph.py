@@ -15,6 +15,7 @@ NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def relation(first: int, second: int, score: float = 0.5) -> CorrelationFinding:
+    """Return a relation of two patterns."""
     return CorrelationFinding(
         first=PatternId(first),
         second=PatternId(second),
@@ -27,6 +28,7 @@ def relation(first: int, second: int, score: float = 0.5) -> CorrelationFinding:
 
 
 def facts(*numbers: int) -> dict[PatternId, PatternFacts]:
+    """Return patterns by their numbers."""
     return {
         PatternId(n): PatternFacts(
             project_id=ProjectId(1), id=PatternId(n), title=f"P{n}", severity=Severity.ERROR
