@@ -20,8 +20,8 @@ const FILES = [
 
 // One sprite instead of 5,000 files: the icons that the templates name.
 const ICONS = [
-  "activity", "alert-triangle", "arrow-back-up", "bell-off", "check", "chevron-left", "chevron-right", "clock", "copy",
-  "layout-list", "logout", "menu-2", "moon", "plug-connected", "search", "sun",
+  "activity", "alert-triangle", "arrow-back-up", "bell-off", "bulb", "check", "chevron-down", "chevron-left", "chevron-right", "clock", "copy",
+  "layout-list", "logout", "menu-2", "moon", "plug-connected", "search", "sun", "thumb-down", "thumb-up",
 ];
 
 // The package of Tabler's CSS carries its licence as a name and a banner; the text is that of the same project's icons.

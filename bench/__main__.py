@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import anomaly, correlation, forecast, grouping, parsing, pii
+from bench import anomaly, correlation, forecast, grouping, parsing, pii, recommendations
 
 AREAS = {
     "anomaly": anomaly.run,
@@ -18,6 +18,7 @@ AREAS = {
     "grouping": grouping.run,
     "parsing": parsing.run,
     "pii": pii.run,
+    "recommendations": recommendations.run,
 }
 
 

@@ -24,6 +24,7 @@ from error_manager.core.types import (
     Fingerprint,
     ItemCategory,
     OutcomeKind,
+    PatternId,
     PatternStatus,
     ProjectId,
     Severity,
@@ -367,6 +368,9 @@ class QueryStoreContract:
         (row, *_) = await listed(store)
         with pytest.raises(NotFoundError):
             await store.pattern(row.id, project_ids=(ProjectId(2),))
+        assert await store.patterns([row.id, PatternId(99_999)]) == {row.id: await store.pattern(row.id)}
+        assert await store.patterns([row.id], project_ids=(ProjectId(2),)) == {}
+        assert await store.patterns([]) == {}
         with pytest.raises(NotFoundError):
             await store.change_status(
                 row.id,

@@ -145,3 +145,29 @@ async def test_how_it_was_resolved_is_kept(shop, admin, patterns) -> None:  # no
     assert (fix.note, fix.release) == ("raised the pool", "shop@2.9.0")
     assert (await admin.post(f"{url}/resolve", json={"note": "x" * 3000})).status_code == 422
     assert (await admin.post(f"{url}/undo")).status_code == 200
+
+
+async def test_pages_tell_the_findings(admin, patterns) -> None:  # noqa: F811
+    """The five answers before the stack trace, the form that says whether advice helped, and the insights."""
+    first, second = patterns
+    page = (await admin.get(f"/patterns/1/{first}")).text
+    for words in (
+        "Rising",
+        "78",
+        "fatal",
+        "41 of 50 times",
+        "4 s later",
+        "Raise the pool",
+        "94 % on host db1",
+    ):
+        assert words in page
+    told = (await admin.get(f"/patterns/1/{second}")).text
+    assert "Before it" in told
+    form = {"key": "pool.exhausted", "helped": "yes"}
+    url = f"/patterns/1/{first}/recommendations"
+    answer = await admin.post(url, data=form, headers={"hx-request": "true", "origin": "http://h:1"})
+    assert (answer.status_code, "Noted" in answer.text) == (200, True)
+    insights = (await admin.get("/insights?range=7d")).text
+    assert "Riskiest patterns" in insights
+    assert f"/patterns/1/{first}" in insights
+    assert "What goes with what" in insights

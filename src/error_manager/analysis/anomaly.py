@@ -195,11 +195,7 @@ class RateDetector:
             mine = state["deploy_at"] < at
             if deploy.group is not None:
                 mine &= state["group"] == deploy.group
-            state["deploy_at"][mine] = at
-            state["deploy_level"][mine] = anomaly_level.levels(state)[mine]
-            state["deploy_count"][mine] = 0.0
-            state["deploy_mean"][mine] = 0.0
-            state["deploy_told"][mine] = False
+            anomaly_watch.begin_deploy(state, mine, at, now, anomaly_level.levels(state))
 
     def _births(self, minute: Minute, limit: float) -> list[Alert]:
         state = self._state
@@ -234,11 +230,12 @@ class RateDetector:
         )
         settled = anomaly_level.is_settled(state, minute.at)
         alerts: list[Alert] = []
+        strict = anomaly_watch.limits(state, limit)
         for kind, where, found in (
-            (Kind.BURST, anomaly_watch.is_burst(many, limit), many),
+            (Kind.BURST, anomaly_watch.is_burst(many, strict), many),
             (Kind.STEP, anomaly_watch.is_step(deploy), deploy),
             (Kind.SILENCE, silent, quiet),
-            (Kind.STEP, anomaly_watch.is_fall(state, few, limit, minute), few),
+            (Kind.STEP, anomaly_watch.is_fall(state, few, strict, minute), few),
         ):
             free = (state["kind"] == 0) & minute.seen & settled
             alerts += anomaly_incident.open_incidents(state, kind, where & free, found, minute, limit=limit)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from error_manager.analysis.anomaly_alert import Alert, Kind
-from error_manager.analysis.anomaly_level import Minute, is_settled, take_level
-from error_manager.analysis.anomaly_state import SeriesState
+from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute, is_settled, take_level
+from error_manager.analysis.anomaly_state import ROUTINE_SLOTS, SeriesState
 from error_manager.analysis.anomaly_tail import score
 from error_manager.analysis.anomaly_watch import DOWN_RATIO, UP_RATIO, Found, forget_windows
 
@@ -29,6 +29,8 @@ OVER_NATS: Final = 5.3
 """Log likelihood ratio for "back to normal" against "goes on": 200 to 1."""
 ACCEPT_MINUTES: Final = 240
 """After so long a change is the new level."""
+ROUTINE_TIMES: Final = 1.4
+"""Two bursts within 20 minutes of the same time of day on the days before make the next one routine."""
 _RECENT_HALF_LIFE_MINUTES: Final = 30.0
 _SILENCE_MINUTES: Final = 7 * 1440
 _SILENT_SHARE: Final = 0.05
@@ -52,8 +54,22 @@ def open_incidents(
         state["ratio"][place] = found.ratio[place]
         state["sigmas"][place] = found.sigmas[place]
         state["calm"][place] = 0.0
-        alerts.append(_alert(state, int(place), limit=limit, size=float(found.size[place]), window=window))
+        state["is_told"][place] = kind is not Kind.BURST or not _is_routine(state, int(place), minute)
+        if state["is_told"][place]:
+            state["alarms"][place] += 1.0
+            alerts.append(
+                _alert(state, int(place), limit=limit, size=float(found.size[place]), window=window)
+            )
     return alerts
+
+
+def _is_routine(state: SeriesState, place: int, minute: Minute) -> bool:
+    """Return whether bursts at this time of day are usual, and remember this one."""
+    slot = minute.of_day * ROUTINE_SLOTS // DAY_MINUTES
+    near = np.arange(slot - 1, slot + 2) % ROUTINE_SLOTS
+    usual = float(state["routine"][near, place].sum())
+    state["routine"][slot, place] += 1.0
+    return usual >= ROUTINE_TIMES
 
 
 def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
@@ -109,7 +125,8 @@ def _close(state: SeriesState, places: Places, minute: Minute, limit: float) -> 
     for place in places:
         window = int(minute.at - state["started"][place] + 1)
         size = 1.0 / float(minute.doubt[place])
-        alerts.append(_alert(state, int(place), limit=limit, size=size, window=window, ended=minute.at))
+        if state["is_told"][place]:
+            alerts.append(_alert(state, int(place), limit=limit, size=size, window=window, ended=minute.at))
     forget_windows(state, places, minute.at)
     state["kind"][places] = 0
     state["quiet"][places] = 0.0

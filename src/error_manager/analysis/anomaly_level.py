@@ -34,6 +34,10 @@ _SCATTER_PRIOR: Final = (1.5, 30.0)
 _LEAST_SCATTER: Final = 0.002
 _CLIP_SIGMAS: Final = 5.0
 _KNOWN_EVENTS: Final = 20.0
+_FORGET_QUIET: Final = 0.95
+_FORGET_ALARMS: Final = 0.87
+_FORGET_ROUTINE: Final = 0.87
+"""Shares that a day leaves: half of the longest silence after two weeks, of what was told after five days."""
 _SETTLED_MINUTES: Final = (30, 1440)
 """A level is judged by once it rests on so many events and the first of these, or on the second alone."""
 
@@ -165,7 +169,9 @@ def begin_day(state: SeriesState, minute: int, offset: int) -> None:
     first = ((minute + offset) // SLOT_MINUTES) % (DAYS * SLOTS)
     state["history"][first : first + SLOTS] = 0.0
     state["minutes"][first : first + SLOTS] = 0.0
-    state["longest_quiet"][:] *= 0.95
+    state["longest_quiet"][:] *= _FORGET_QUIET
+    state["alarms"][:] *= _FORGET_ALARMS
+    state["routine"][:] *= _FORGET_ROUTINE
 
 
 def begin_hour(state: SeriesState, minute: int) -> None:

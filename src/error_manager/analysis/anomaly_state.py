@@ -16,6 +16,8 @@ Array = NDArray[np.generic]
 RING: Final = 241
 """Minutes of running totals kept: windows reach back four hours."""
 LEVEL_HOURS: Final = 26
+ROUTINE_SLOTS: Final = 96
+"""Quarter hours of a day."""
 _MAGIC: Final = b"EMAD"
 _VERSION: Final = 1
 
@@ -54,6 +56,12 @@ FIELDS: Final[dict[str, tuple[tuple[int, ...], str, float]]] = {
     "deploy_count": ((), "f8", 0.0),
     "deploy_mean": ((), "f8", 0.0),
     "deploy_told": ((), "?", 0.0),
+    "before_count": ((), "f8", 0.0),
+    "before_mean": ((), "f8", 1.0),
+    # how often it was told lately, and at what time of day
+    "alarms": ((), "f8", 0.0),
+    "routine": ((ROUTINE_SLOTS,), "f4", 0.0),
+    "is_told": ((), "?", 0.0),
     # the open incident
     "kind": ((), "i1", 0.0),
     "started": ((), "f8", 0.0),

@@ -23,9 +23,21 @@ DOWN_RATIO: Final = 0.7
 """Changes smaller than these are told to nobody, however certain they are."""
 _LEAST_EVENTS: Final = 3.0
 
+OFTEN_ALARMS: Final = 4.0
+"""From so many alerts in a week or so a series is judged more strictly ..."""
+OFTEN_SIGMAS: Final = 0.5
+"""... by this for each further one ..."""
+MOST_SIGMAS: Final = 4.0
+"""... up to this."""
+
 DEPLOY_MINUTES: Final = 240
 DEPLOY_SIGMAS: Final = 3.7
-"""Deviation since a deploy that is told; deploys are rare, so that this costs few false alerts."""
+"""Deviation since a deploy that is told; deploys are rare, so that this costs few false alerts ..."""
+BEFORE_SIGMAS: Final = 2.5
+"""... when the minutes before the deploy differ too: on a holiday all of the day is off."""
+BEFORE_MINUTES: Final = (20, 60, 240)
+BEFORE_EVENTS: Final = 40.0
+"""The minutes before it are the shortest of these spans in which so many events came."""
 
 SILENCE_NATS: Final = 11.0
 """-ln of the probability of no event at all, at half the expected rate, that is a silence ..."""
@@ -103,13 +115,19 @@ def _windows(
     )
 
 
-def is_burst(found: Found, limit: float) -> Bools:
+def limits(state: SeriesState, limit: float) -> Floats:
+    """Return the deviation to tell for each series: higher for one that was told often lately."""
+    often = np.maximum(state["alarms"] - OFTEN_ALARMS, 0.0)
+    return limit + np.minimum(OFTEN_SIGMAS * often, MOST_SIGMAS)
+
+
+def is_burst(found: Found, limit: Floats) -> Bools:
     """Return where an excess is one to tell."""
     enough = (found.ratio >= UP_RATIO) & (found.observed >= _LEAST_EVENTS)
     return (found.sigmas >= limit) & enough
 
 
-def is_fall(state: SeriesState, found: Found, limit: float, minute: Minute) -> Bools:
+def is_fall(state: SeriesState, found: Found, limit: Floats, minute: Minute) -> Bools:
     """Return where a lack is one to tell; falls that begin around midnight are kept for the day."""
     into_day = (minute.of_day - found.minutes + 1) % DAY_MINUTES
     into_day = np.where(into_day > DAY_MINUTES // 2, into_day - DAY_MINUTES, into_day)
@@ -130,7 +148,13 @@ def since_deploy(state: SeriesState, minute: Minute) -> Found:
     spans = np.clip(expected / np.maximum(minute.low, 1e-9), 1.0, DEPLOY_MINUTES)
     sizes = 1.0 / (minute.scatter / spans + minute.doubt)
     sigmas = deviation(state["deploy_count"], expected, sizes)
-    open_for = active & ~state["deploy_told"].astype(bool)
+    before = state["before_count"]
+    doubt = 1.0 / (before + 0.5) + minute.scatter * minute.low / np.maximum(state["before_mean"], 1e-9)
+    sizes_before = 1.0 / (minute.scatter / spans + doubt + state["slack"])
+    likely = expected * (before + 0.5) / (state["before_mean"] + 0.5)
+    contrast = deviation(state["deploy_count"], likely, sizes_before)
+    least = np.where(state["lull_until"] > minute.at, DEPLOY_SIGMAS, BEFORE_SIGMAS)
+    open_for = active & ~state["deploy_told"].astype(bool) & (contrast * np.sign(sigmas) >= least)
     return Found(
         sigmas=np.where(open_for, sigmas, 0.0),
         minutes=spans.astype(np.int64),
@@ -138,6 +162,23 @@ def since_deploy(state: SeriesState, minute: Minute) -> Found:
         expected=expected,
         size=sizes,
     )
+
+
+def begin_deploy(state: SeriesState, where: Bools, at: int, now: int, level: Floats) -> None:
+    """Start the totals since a deploy, and keep those of the minutes before it."""
+    state["deploy_at"][where] = at
+    state["deploy_level"][where] = level[where]
+    state["deploy_count"][where] = 0.0
+    state["deploy_mean"][where] = 0.0
+    state["deploy_told"][where] = False
+    last = state["ring_count"][(now - 1) % RING], state["ring_low"][(now - 1) % RING]
+    short = np.zeros_like(where)
+    for span in BEFORE_MINUTES:
+        row = (now - 1 - min(span, RING - 1)) % RING
+        count, mean = last[0] - state["ring_count"][row], last[1] - state["ring_low"][row]
+        np.copyto(state["before_count"], count, where=where & ~short)
+        np.copyto(state["before_mean"], mean, where=where & ~short)
+        short = short | (count >= BEFORE_EVENTS)
 
 
 def is_step(found: Found) -> Bools:

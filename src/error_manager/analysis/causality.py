@@ -20,18 +20,20 @@ Matrix = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 FADE_S: Final = 15.0
-"""Nearness of two events fades with this time constant. 10 to 20 s are equally good on the public alarm sets;
-a sharp window of 30 s takes in the polls of devices and loses a quarter."""
+"""Nearness of two events fades with this time constant. 8 to 20 s are about equally good on the public alarm
+sets; a sharp window of 30 s takes in the polls of devices and loses a quarter on one of them."""
 COMPANY_S: Final = 5.0
-"""Other kinds within this distance, before or after, are an event's company; 2 to 10 s are equally good."""
+"""Other kinds within this distance, before or after, are an event's company; 1 to 10 s are equally good."""
 FAR_S: Final = (3_600.0, 14_400.0)
 """Lags at which two kinds are taken to be unrelated; less when the events span less than 8 hours."""
 LEAST_EXCESS: Final = 2.0
-"""Coincidences above chance, in standard errors, for a pair to be reported: 1 % of unrelated pairs are."""
+"""Standard errors above chance from which a pair is reported; of unrelated pairs 0 to 2 % are."""
+LEAST_TRUST: Final = 0.25
+"""Weight of the order in time however coarse the clock: some coincidences lie across a tick."""
 _PRIOR: Final = 1.0
 """Added to both sides of each ratio, in events: what a single coincidence is worth."""
 _RIDGE: Final = 0.1
-"""Share of a kind's own power added to it when effects are told apart; .03 to .3 are equally good."""
+"""Share of a kind's own power added to it when effects are told apart; .03 to .3 are about as good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class CausalGraph:
 
     Attributes:
         edges: each ordered pair of kinds that both occurred.
-        order_trust: weight of the order in time in ``direction``, 0..1; the rest is the weight of company.
+        order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; the rest is company.
         precedence: per kind, how much it comes before the others (mean log ratio).
         company: per kind, how many other kinds are near one of its events on average.
     """
@@ -204,7 +206,7 @@ def _fade(times: Array, kinds: Codes, before: Matrix, tick: float) -> None:
 
 
 def _order_trust(tally: _Tally, together: Matrix, chance: Matrix, tick: float) -> float:
-    """Return how far the order in time says who is the cause, 0..1.
+    """Return how far the order in time says who is the cause, LEAST_TRUST..1.
 
     The share r of the coincidences above chance that lie more than a tick apart is sharpened to the odds
     r^2 : (1 - r)^2, as two sources of evidence are weighted by their precision.
@@ -216,7 +218,7 @@ def _order_trust(tally: _Tally, together: Matrix, chance: Matrix, tick: float) -
     if everything <= 0:
         return 0.5
     share = float(np.clip(1 - unordered / everything, 0.0, 1.0))
-    return share**2 / (share**2 + (1 - share) ** 2)
+    return max(share**2 / (share**2 + (1 - share) ** 2), LEAST_TRUST)
 
 
 def _direct(tally: _Tally, together: Matrix, chance: Matrix, occurred: Codes) -> Matrix:

@@ -11,8 +11,8 @@ from typing import Final
 from error_manager.analysis.link import Link, Scope
 
 ONSET_S: Final = 180.0
-"""Anomalies that begin within this time of the first of them have a common onset: starts are known to the minute,
-and a detector needs one or two more."""
+"""Anomalies that begin within this time of the first of them have a common onset: starts are known to the
+minute, and a detector needs one or two more."""
 
 
 class Tie(StrEnum):
@@ -66,8 +66,8 @@ def group_incidents(
 ) -> tuple[Incident, ...]:
     """Return the incidents a set of anomalies makes up; one that belongs to no other is an incident alone.
 
-    Two belong together when they began within ONSET_S of a common first one, or when their patterns are related
-    and they overlap in time, give or take the lag of the relation.
+    Two belong together when they began within ONSET_S of a common first one, or when their patterns are
+    related and they overlap in time, give or take the lag of the relation.
 
     Args:
         anomalies: open ones and those over not long ago, in any order.
@@ -88,9 +88,10 @@ def group_incidents(
         members[_head(heads, at)].append(at)
     held: dict[int, list[Bond]] = defaultdict(list)
     for first, second, tie in sorted(bonds):
-        one, other = ordered[first], ordered[second]
-        gap_s = other.start_s - one.start_s
-        held[_head(heads, first)].append(Bond(first=one.scope, second=other.scope, tie=tie, gap_s=gap_s))
+        earlier, later = ordered[first], ordered[second]
+        gap_s = later.start_s - earlier.start_s
+        bond = Bond(first=earlier.scope, second=later.scope, tie=tie, gap_s=gap_s)
+        held[_head(heads, first)].append(bond)
     found = [_incident([ordered[at] for at in group], held[head]) for head, group in members.items()]
     return tuple(sorted(found, key=lambda one: (-one.score, one.start_s, one.anomalies[0].scope)))
 

@@ -39,8 +39,8 @@ def find_onset(times_s: Array, *, start_s: float, end_s: float, usual_per_s: flo
         times_s: event times within the window, shape (n,), sorted, n >= 1.
         start_s: begin of the window; a lead of some minutes before the rise shows the usual rate.
         end_s: end of the window, > start_s.
-        usual_per_s: rate expected without an incident, >= 0; None = taken from the events before the rise. With
-            it a single event of a pattern that is usually silent has a sharp onset.
+        usual_per_s: rate expected without an incident, >= 0; None = taken from the events before the rise.
+            With it a single event of a pattern that is usually silent has a sharp onset.
 
     Returns:
         The event at which one rate before and a higher one after are most likely; the interval holds every

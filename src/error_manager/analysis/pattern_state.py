@@ -17,14 +17,14 @@ NEW_FOR: Final = timedelta(hours=24)
 REGRESSED_FOR: Final = timedelta(days=7)
 """A pattern that came back stays regressed for a week, unless somebody resolves it again."""
 RISE_RATIO: Final = 2.0
-RISE_SURPRISE: Final = 7.0
-"""Rising begins at twice the usual rate, when chance does that once in 10^7 looks (-log10 of it)."""
+RISE_SURPRISE: Final = 6.0
+"""Rising begins at twice the usual rate, when chance does that once in 10^6 looks (-log10 of it)."""
 RISE_ENDS_RATIO: Final = 1.4
 FADE_RATIO: Final = 0.4
-FADE_SURPRISE: Final = 6.0
+FADE_SURPRISE: Final = 5.0
 FADE_ENDS_RATIO: Final = 0.7
-SILENCE_SURPRISE: Final = 7.0
-"""Silent begins when so long a pause comes by chance once in 10^7 looks at the usual rate."""
+SILENCE_SURPRISE: Final = 6.0
+"""Silent begins when so long a pause comes by chance once in 10^6 looks at the usual rate."""
 QUIET_FOR: Final = timedelta(days=14)
 QUIET_TIMES: Final = 3.0
 """Silent too: no error for two weeks and for three times the longest pause so far."""

@@ -18,26 +18,29 @@ SEVERITY_POINTS: Final[Mapping[Severity, float]] = MappingProxyType(
     {
         Severity.DEBUG: 0.0,
         Severity.INFO: 2.0,
-        Severity.WARNING: 6.0,
+        Severity.WARNING: 5.0,
         Severity.ERROR: 14.0,
-        Severity.CRITICAL: 20.0,
-        Severity.FATAL: 24.0,
+        Severity.CRITICAL: 22.0,
+        Severity.FATAL: 28.0,
     }
 )
-RATE_POINTS: Final = 14.0
+RATE_POINTS: Final = 12.0
 GROWTH_POINTS: Final = 8.0
 VOLUME_POINTS: Final = 10.0
-USER_SHARE_POINTS: Final = 10.0
-USER_COUNT_POINTS: Final = 10.0
+USER_SHARE_POINTS: Final = 8.0
+USER_COUNT_POINTS: Final = 8.0
 SPREAD_POINTS: Final = 6.0
-NOVELTY_POINTS: Final = 8.0
+NOVELTY_POINTS: Final = 12.0
 REGRESSION_POINTS: Final = 10.0
 UNHANDLED_POINTS: Final = 8.0
 CAUSE_POINTS: Final = 12.0
-BUSINESS_POINTS: Final = 15.0
-"""Most points that each factor can bring; rate, growth and business can take some too."""
-NOVELTY_HALF_LIFE_DAYS: Final = 3.0
+"""Most points that each factor can bring; rate and growth can take some too."""
+BUSINESS_SHARE: Final = 0.2
+"""Each doubling of the business weight adds this share of all other points, each halving takes it."""
+NOVELTY_HALF_LIFE_DAYS: Final = 7.0
 REGRESSION_HALF_LIFE_DAYS: Final = 7.0
+FEW_USERS: Final = 100.0
+"""So many users give half of the points of their share."""
 PRIOR_ERRORS: Final = 5.0
 """Errors as expected that a rate is mixed with: three errors instead of one prove little."""
 SMOOTHING_HOURS: Final = 12.0
@@ -101,7 +104,7 @@ class RiskScore:
 
     @property
     def why(self) -> tuple[str, ...]:
-        """Return the factors that matter as short texts: ``+24 fatal severity``."""
+        """Return the factors that matter as short texts: ``+28 fatal severity``."""
         return tuple(factor.text for factor in self.factors if abs(factor.points) >= _TOLD)
 
 
@@ -123,8 +126,8 @@ def risk(facts: RiskFacts) -> RiskScore:
         _regression(facts),
         _unhandled(facts),
         _causes(facts),
-        _business(facts),
     ]
+    factors.append(_business(facts, math.fsum(factor.points for factor in factors)))
     total = math.fsum(factor.points for factor in factors)
     value = min(max(total, 0.0), TOP)
     if value != total:
@@ -202,7 +205,9 @@ def _volume(facts: RiskFacts) -> Factor:
 
 
 def _users(facts: RiskFacts) -> Factor:
-    share = USER_SHARE_POINTS * _saturating(facts.user_share, 0.1) * 1.1
+    # The share of few people says little: half of ten users is no disaster.
+    known = _saturating(facts.users, FEW_USERS)
+    share = USER_SHARE_POINTS * known * 1.25 * _saturating(facts.user_share, 0.25)
     count = USER_COUNT_POINTS * min(math.log10(1.0 + facts.users) / 5.0, 1.0)
     hits = f"hits {_number(100.0 * facts.user_share)} % of users ({facts.users:,})"
     text = hits if facts.user_share > 0 else f"hits {facts.users:,} users"
@@ -241,9 +246,10 @@ def _causes(facts: RiskFacts) -> Factor:
     )
 
 
-def _business(facts: RiskFacts) -> Factor:
+def _business(facts: RiskFacts, others: float) -> Factor:
+    """Return what the weight makes of all other points: a warning of our main business is still a warning."""
     weight = min(max(facts.business_weight, _LEAST_WEIGHT), _MOST_WEIGHT)
-    points = BUSINESS_POINTS * math.log2(weight) / math.log2(_MOST_WEIGHT)
+    points = BUSINESS_SHARE * math.log2(weight) * max(others, 0.0)
     return _factor("business", points, weight, f"business weight {weight:g}")
 
 

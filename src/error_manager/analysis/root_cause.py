@@ -31,6 +31,12 @@ _ONSET_WEIGHT: Final = 0.3
 _CHANCE_GAIN: Final = 4.0
 """Log-likelihood the best moment gains over a steady rate by chance, in 95 % of steady patterns less."""
 _LEAST_SHARE: Final = 0.05
+_ROOM: Final = 0.5
+"""Where chance leaves less than this unexplained, events are too dense to be followed one by one."""
+_MOST_STEPS: Final = 6
+"""Relations in a row along which an event is followed back."""
+_MOST_EVENTS: Final = 10_000
+"""Events followed back; of more only the earliest, that is the beginning of the incident."""
 _LEAST_SPREAD_S: Final = 1.0
 
 
@@ -149,9 +155,10 @@ def rank_causes(
         for link in links
         if link.cause in names and link.effect in names and link.cause != link.effect
     ]
-    shares = _shares(times, onsets, known)
     paths = _paths(len(names), known)
-    potential = _potential(shares, paths.score, onsets)
+    began = _began_first(onsets)
+    shares = _shares(_earliest(times), onsets, known, paths.score * np.maximum(began, 0.0))
+    potential = _potential(shares, paths.score, began)
     counts = np.array([(own >= onset.low_s).sum() for own, onset in zip(times, onsets, strict=True)], float)
     found = _Found(names, onsets, shares, paths, counts, potential, _first_s(onsets))
     causes = [_cause(at, found) for at in range(len(names))]
@@ -164,19 +171,37 @@ def _clip(times: Sequence[float], start_s: float, end_s: float) -> Array:
     return found[(found >= start_s) & (found <= end_s)]
 
 
-def _shares(times: list[Array], onsets: list[Onset], known: list[tuple[int, int, Link]]) -> Matrix:
+def _shares(
+    times: list[Array], onsets: list[Onset], known: list[tuple[int, int, Link]], presumed: Matrix
+) -> Matrix:
     """Return which share of each pattern (column) each other (row) explains, beyond chance.
 
-    Chance is what the same relations explain when effects come before causes: as many events, no cause.
+    Chance is what the same relations explain when effects come before causes: as many events, no cause. Where
+    that is nearly everything, what is ``presumed`` takes the place of what can be counted.
     """
     begins = [int(np.searchsorted(own, onset.low_s)) for own, onset in zip(times, onsets, strict=True)]
     found, by_chance = (
-        np.array([marks[at:].mean(axis=0) for marks, at in zip(_trace(times, steps), begins, strict=True)]).T
+        np.array([_mean(marks[at:]) for marks, at in zip(_trace(times, steps), begins, strict=True)]).T
         for steps in (_steps(times, known, 1), _steps(times, known, -1))
     )
-    beyond = np.clip((found - by_chance) / np.maximum(1 - by_chance, 1e-9), 0.0, 1.0)
-    np.fill_diagonal(beyond, 0.0)
-    return np.asarray(beyond, dtype=np.float64)
+    room = np.minimum((1 - by_chance) / _ROOM, 1.0)
+    counted = np.clip((found - by_chance) / np.maximum(1 - by_chance, 1e-9), 0.0, 1.0)
+    shares = room * counted + (1 - room) * presumed
+    np.fill_diagonal(shares, 0.0)
+    return np.asarray(shares, dtype=np.float64)
+
+
+def _earliest(times: list[Array]) -> list[Array]:
+    """Return the events of all patterns up to the moment at which they are too many."""
+    if sum(map(len, times)) <= _MOST_EVENTS:
+        return times
+    until = np.sort(np.concatenate(times))[_MOST_EVENTS]
+    return [own[own < until] for own in times]
+
+
+def _mean(marks: Flags) -> Array:
+    """Return the share of events with each mark; none of no events."""
+    return np.asarray(marks.sum(axis=0) / max(len(marks), 1), dtype=np.float64)
 
 
 def _steps(times: list[Array], known: list[tuple[int, int, Link]], sign: int) -> list[_Step]:
@@ -197,14 +222,19 @@ def _trace(times: list[Array], steps: list[_Step]) -> list[Flags]:
     marks = [np.zeros((len(own), len(times)), dtype=bool) for own in times]
     for pattern, own in enumerate(marks):
         own[:, pattern] = True
-    for _ in times:
-        before = sum(int(own.sum()) for own in marks)
+    changed = set(range(len(times)))
+    for _ in range(_MOST_STEPS):
+        grown = set()
         for step in steps:
-            sums = np.zeros((len(marks[step.cause]) + 1, len(times)), dtype=np.int64)
+            if step.cause not in changed:
+                continue
+            sums = np.zeros((len(marks[step.cause]) + 1, len(times)), dtype=np.int32)
             np.cumsum(marks[step.cause], axis=0, out=sums[1:])
-            marks[step.effect] |= sums[step.high] > sums[step.low]
-        if sum(int(own.sum()) for own in marks) == before:
-            break
+            more = (sums[step.high] > sums[step.low]) & ~marks[step.effect]
+            if more.any():
+                marks[step.effect] |= more
+                grown.add(step.effect)
+        changed = grown
     return marks
 
 
@@ -225,24 +255,28 @@ def _paths(count: int, known: list[tuple[int, int, Link]]) -> _Paths:
     return _Paths(score, lag, first)
 
 
-def _potential(shares: Matrix, score: Matrix, onsets: list[Onset]) -> Array:
+def _began_first(onsets: list[Onset]) -> Matrix:
+    """Return how sure it is that the row began before the column: -1..1, 0 when one of them did not rise."""
+    at = np.array([onset.at_s for onset in onsets])
+    error = np.array([max((onset.high_s - onset.low_s) / 3.92, _LEAST_SPREAD_S) for onset in onsets])
+    rose = np.array([_rose(onset) for onset in onsets])
+    earlier = (at[None, :] - at[:, None]) / np.hypot(error[None, :], error[:, None])
+    return np.asarray((2 * ndtr(earlier) - 1) * rose[:, None] * rose[None, :], dtype=np.float64)
+
+
+def _potential(shares: Matrix, score: Matrix, began: Matrix) -> Array:
     """Return how much of a cause each pattern is: what pairs explain of each other, and who began first.
 
     The first part is the potential whose differences fit the pairs best, pulled to 0 by one pair's worth; the
-    second the mean lead over the others, as far as both rose at all.
+    second the share of the others it surely leads (to come late is no evidence against a second cause).
     """
     related = np.maximum(shares * score, (shares * score).T)
     laplacian = np.diag(related.sum(axis=1)) - related
     explaining = np.linalg.solve(
         laplacian + np.eye(len(related)), (related * (shares - shares.T)).sum(axis=1)
     )
-    at = np.array([onset.at_s for onset in onsets])
-    error = np.array([max((onset.high_s - onset.low_s) / 3.92, _LEAST_SPREAD_S) for onset in onsets])
-    earlier = (at[None, :] - at[:, None]) / np.hypot(error[None, :], error[:, None])
-    rose = np.array([_rose(onset) for onset in onsets])
-    leading = ((2 * ndtr(earlier) - 1) * rose[:, None] * rose[None, :]).sum(axis=1)
-    others = np.maximum(rose.sum() - rose, 1.0)
-    return np.asarray(explaining + _ONSET_WEIGHT * leading / others, dtype=np.float64)
+    leading = np.maximum(began, 0.0).sum(axis=1) / max(len(began) - 1, 1)
+    return np.asarray(explaining + _ONSET_WEIGHT * leading, dtype=np.float64)
 
 
 def _rose(onset: Onset) -> float:

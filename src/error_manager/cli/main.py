@@ -19,6 +19,7 @@ from typing import Final
 from error_manager.core.errors import (
     ConfigurationError,
     ErrorManagerError,
+    IndexUnavailableError,
     MissingExtraError,
     NotRunningError,
     StorageUnavailableError,
@@ -89,6 +90,11 @@ COMMANDS: Final = (
         module="error_manager.cli.regroup",
     ),
     Command(
+        name="reindex",
+        summary="fill the index of similar errors from the database",
+        module="error_manager.cli.reindex",
+    ),
+    Command(
         name="projects",
         summary="list and create projects and their keys",
         module="error_manager.cli.projects",
@@ -108,6 +114,19 @@ COMMANDS: Final = (
         name="worker",
         summary="run one working process",
         module="error_manager.cli.worker",
+        is_internal=True,
+    ),
+    Command(
+        name="index",
+        summary="run the process that has the index of similar errors",
+        module="error_manager.cli.index",
+        is_internal=True,
+    ),
+    Command(
+        name="index-server",
+        summary="run the same with a Qdrant server behind it",
+        module="error_manager.cli.index_server",
+        extra="qdrant",
         is_internal=True,
     ),
     Command(
@@ -202,7 +221,7 @@ def _explain(error: ErrorManagerError) -> str:
             return f"the configuration is wrong:\n{listed}\nNothing was started. Correct these and try again."
         case NotRunningError():
             return str(error)
-        case StorageUnavailableError():
+        case StorageUnavailableError() | IndexUnavailableError():
             return (
                 f"{error}\nIs the server running? `error-manager doctor` says what is wrong; then try again."
             )
@@ -212,7 +231,7 @@ def _explain(error: ErrorManagerError) -> str:
 
 def _exit_code(error: ErrorManagerError) -> int:
     match error:
-        case StorageUnavailableError():
+        case StorageUnavailableError() | IndexUnavailableError():
             return EXIT_TRY_AGAIN
         case ConfigurationError():
             return EXIT_USAGE

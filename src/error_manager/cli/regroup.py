@@ -6,9 +6,9 @@ import argparse
 import asyncio
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from error_manager.cli.counting import counting
 from error_manager.cli.options import add_settings_options, settings_of
 from error_manager.core.errors import ConfigurationError
 from error_manager.core.fingerprint import VERSION, VERSIONS
@@ -58,7 +58,7 @@ async def _run(settings: Settings, args: argparse.Namespace) -> int:
             raise ConfigurationError([f"--project {args.project}: there is no such project"])
         for project in projects:
             total = await svc.rules.count_newest(project.id, limit=args.last)
-            with _progress(console) as progress:
+            with counting(console) as progress:
                 task = progress.add_task(project.name, total=total)
 
                 async def told(done: int) -> None:
@@ -110,14 +110,3 @@ def _table(title: str, changes: tuple[ShownChange, ...], head: tuple[str, str]) 
 def _name(part: ShownPart) -> str:
     number = f"#{part.pattern_id}" if part.pattern_id is not None else "new:"
     return f"{number} {part.title}"
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )

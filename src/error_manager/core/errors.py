@@ -22,6 +22,7 @@ ErrorManagerError
             NotRunningError     it comes with the server, which does not run
         PoisonBatchError        the database refuses the data of a batch
         StaleCursorError        another worker has committed these records
+        IndexUnavailableError   the index of similar errors is away or refused; answers go without it
     InboxFullError              no room to accept more
     InboxCorruptError           a segment or record of the inbox cannot be read
 """
@@ -214,6 +215,12 @@ class StaleCursorError(StorageError):
     """Another worker has committed these records."""
 
     code = "stale_cursor"
+
+
+class IndexUnavailableError(StorageError):
+    """The index of similar errors is away."""
+
+    code = "index_unavailable"
 
 
 class InboxFullError(ErrorManagerError):

@@ -17,7 +17,6 @@ from error_manager.core.place import (
     collapse,
     is_minified,
     is_nameless,
-    is_nested,
     place_name,
     plain_function,
     plain_module,
@@ -25,8 +24,9 @@ from error_manager.core.place import (
 from error_manager.core.plumbing import anchor
 from error_manager.core.rule_form import PLACEHOLDER
 from error_manager.core.rules import TAG_PREFIX, Ruled, RuleSet, tag_texts
-from error_manager.core.text_mask import are_clean, mask_line, mask_message, mask_sensitive
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame, evolve
+from error_manager.core.stack import masked_frame, named_frames, stack_of, told_exceptions
+from error_manager.core.text_mask import mask_line, mask_message, mask_sensitive
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame
 
 VERSION: Final = 1
 MESSAGE_PART: Final = "message: "
@@ -179,29 +179,22 @@ def _filled(name: str, ruled: Ruled, version: int) -> str:
 
 
 def _told(event: ErrorEvent) -> ExceptionInfo | None:
-    return _without_groups(event.exceptions)[-1] if event.exceptions else None
+    return told_exceptions(event.exceptions)[-1] if event.exceptions else None
 
 
 def _place_of(event: ErrorEvent, name: str) -> str:
     """Return module or function of the frame that names the place, in its lasting form."""
-    told = _without_groups(event.exceptions)
-    frames = tuple(map(_masked, _frames_of(told, event)))
+    told = told_exceptions(event.exceptions)
+    frames = tuple(map(masked_frame, stack_of(told, event)))
     if not frames:
         return ""
     own = collapse(frame for frame in frames if frame.in_app)
     raised = told[-1].type if told else ""
-    named = _named(own)
+    named = named_frames(own)
     frame = named[anchor(named, raised, is_leaf_own=frames[-1].in_app)] if named else frames[-1]
     if name == "function":
         return plain_function(frame.function, frame.module)
     return plain_module(frame.module, frame.filename or frame.abs_path)
-
-
-def _frames_of(told: tuple[ExceptionInfo, ...], event: ErrorEvent) -> tuple[Frame, ...]:
-    """Return the stack of the raised exception, else the nearest one there is."""
-    if told and told[-1].frames:  # nearly always: a generator less
-        return told[-1].frames
-    return next((exception.frames for exception in reversed(told) if exception.frames), ()) or event.frames
 
 
 def _default_parts(event: ErrorEvent) -> list[str]:
@@ -223,11 +216,11 @@ def _message_parts(event: ErrorEvent) -> list[str]:
 
 
 def _exception_parts(event: ErrorEvent) -> list[str]:
-    told = _without_groups(event.exceptions)
+    told = told_exceptions(event.exceptions)
     raised = told[-1]
     types = list(dict.fromkeys(_type_name(exception) for exception in told))[-_TYPES:]
     parts = [f"type: {name}" for name in types]
-    frames = _frames_of(told, event)
+    frames = stack_of(told, event)
     if not frames or raised.is_synthetic:
         return [*parts, f"message: {mask_message(raised.value)}", *_place_parts(frames, raised.type)]
     place = _place_parts(frames, raised.type)
@@ -248,12 +241,6 @@ def _name_part(value: str) -> list[str]:
     return [f"name: {names[-1]}"] if names else []
 
 
-def _without_groups(exceptions: tuple[ExceptionInfo, ...]) -> tuple[ExceptionInfo, ...]:
-    """Return the exceptions inside groups instead of the groups: the wrapper says nothing about the fault."""
-    inner = tuple(exception for exception in exceptions if not exception.is_group)
-    return inner or exceptions
-
-
 def _type_name(exception: ExceptionInfo) -> str:
     return mask_sensitive(exception.type) or mask_message(exception.value)
 
@@ -264,39 +251,18 @@ def _place_parts(frames: tuple[Frame, ...], raised: str) -> list[str]:
     The source line is not asked where the function has a name: it is missing where the source cannot be read.
     With it 150 of 400 faults of hard traces were split; without it 6 of 400 are merged (2026-11).
     """
-    frames = tuple(map(_masked, frames))
+    frames = tuple(map(masked_frame, frames))
     own = collapse(frame for frame in frames if frame.in_app)
     if not own:
         return [f"frame: {place_name(frame)}" for frame in collapse(frames)[-_LIBRARY_FRAMES:]]
     if is_minified(own[-1]):
         return [f"bundle: {place_name(own[-1]).rpartition('.')[0]}"]
-    named = _named(own)
+    named = named_frames(own)
     place = named[anchor(named, raised, is_leaf_own=frames[-1].in_app)]
     parts = [f"frame: {place_name(place)}"]
     if is_nameless(place) and (line := mask_line(place.context_line)):
         parts.append(f"line: {line}")
     return parts
-
-
-def _named(own: list[Frame]) -> list[Frame]:
-    """Return the frames without nameless functions, which count as part of the function around them."""
-    return [
-        frame
-        for place, frame in enumerate(own)
-        if not (is_nested(frame) and place and own[place - 1].filename == frame.filename)
-    ]
-
-
-def _masked(frame: Frame) -> Frame:
-    """Return the frame as the server keeps it, as far as places are told by it."""
-    names = (frame.function, frame.module, frame.filename, frame.abs_path)
-    if are_clean(names):
-        return frame
-    masked = tuple(map(mask_sensitive, names))
-    if masked == names:
-        return frame
-    function, module, filename, abs_path = masked
-    return evolve(frame, {"function": function, "module": module, "filename": filename, "abs_path": abs_path})
 
 
 VERSIONS: Final[dict[int, Callable[[ErrorEvent], list[str]]]] = {VERSION: _default_parts}

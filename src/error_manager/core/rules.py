@@ -229,7 +229,7 @@ class _CompiledRule:
         known = self._foreign.get(key)
         if known is None:
             texts = (*_paths_of(frame), *_place_of(frame))
-            known = any(self._paths.search(_encodable(text)) is not None for text in texts)
+            known = any(self._paths.search(encodable(text)) is not None for text in texts)
             if len(self._foreign) >= _FRAMES:
                 self._foreign.clear()
             self._foreign[key] = known
@@ -260,7 +260,7 @@ class _CompiledMatcher:
         return None
 
     def _search(self, text: str) -> tuple[str, ...] | None:
-        match = self._pattern.search(_encodable(text))
+        match = self._pattern.search(encodable(text))
         found = None
         if match is not None:
             found = tuple(group or "" for group in match.groups()) if self._has_groups else ()
@@ -378,7 +378,7 @@ def _masked_value(exception: ExceptionInfo, pattern: LinearPattern, name: str) -
 
 
 def _substituted(text: str, pattern: LinearPattern, name: str) -> str | None:
-    looked_at = _encodable(mask_sensitive(text)[:LOOK_CHARS])
+    looked_at = encodable(mask_sensitive(text)[:LOOK_CHARS])
     if pattern.search(looked_at) is None:  # a fifth of the time of a substitution that finds nothing
         return None
     masked = pattern.sub(lambda _: name, looked_at)
@@ -407,7 +407,7 @@ def _judged(frames: tuple[Frame, ...], is_foreign: Callable[[Frame], bool]) -> t
     return tuple(evolve(frame, {"in_app": False}) if is_foreign(frame) else frame for frame in frames)
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Return the text as RE2 takes it: without halves of surrogate pairs."""
     if text.isascii():
         return text

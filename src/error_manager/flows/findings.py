@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from error_manager.core.errors import ValidationError
 from error_manager.core.limits import MAX_LABEL_CHARS, MAX_NOTE_CHARS
 from error_manager.core.types import FieldError, PatternId
 from error_manager.core.validator import too_long
 from error_manager.flows import monitoring
 from error_manager.flows.services import QueryServices
-from error_manager.storage.findings import Change, Feedback, PatternAnalysis
+from error_manager.monitoring.answers import Answers, alike, relations
+from error_manager.storage.base import PatternRow, Window
+from error_manager.storage.findings import (
+    AnomalyFilter,
+    Change,
+    CorrelationFilter,
+    Feedback,
+    PatternAnalysis,
+    Scope,
+    ScopeKind,
+)
+
+_PAIRS: Final = 50
+_ANOMALIES: Final = 50
+_CHANGES: Final = 100
+"""Rows that the page of a pattern reads at most of each."""
 
 
 async def pattern_analysis(svc: QueryServices, pattern_id: PatternId) -> PatternAnalysis:
@@ -21,6 +39,46 @@ async def pattern_analysis(svc: QueryServices, pattern_id: PatternId) -> Pattern
     found = (await svc.findings.analysis([pattern.id])).get(pattern.id)
     return found or PatternAnalysis(
         project_id=pattern.project_id, pattern_id=pattern.id, updated_at=pattern.first_seen
+    )
+
+
+async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> Answers:
+    """Return what the analysis found of a pattern, for its page over the time that is shown."""
+    scope = Scope(project_id=pattern.project_id, kind=ScopeKind.PATTERN, key=str(pattern.id))
+    unusual = AnomalyFilter(
+        project_ids=(pattern.project_id,),
+        scope_kind=scope.kind,
+        scope_key=scope.key,
+        since=shown.since,
+        until=shown.until,
+    )
+    known, pairs, anomalies, forecasts, changes = await asyncio.gather(
+        svc.findings.analysis([pattern.id]),
+        svc.findings.correlations(CorrelationFilter(pattern_id=pattern.id), limit=_PAIRS, cursor=None),
+        svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
+        svc.findings.forecasts(scope),
+        svc.findings.changes(
+            project_ids=(pattern.project_id,), since=shown.since, until=shown.until, limit=_CHANGES
+        ),
+    )
+    analysis = known.get(pattern.id)
+    neighbours = (analysis.neighbours if analysis else None) or ()
+    others = {end.pattern_id for row in pairs.items for end in (row.first, row.second) if end.pattern_id}
+    alike_ids = [one.pattern_id for one in neighbours]
+    rows, fixes = await asyncio.gather(
+        svc.queries.patterns(sorted(others.union(alike_ids) - {pattern.id})), svc.findings.fixes(alike_ids)
+    )
+    by_id = {change.id: change for change in changes.items}
+    before, after, causes = relations(pattern.id, pairs.items, rows, by_id)
+    return Answers(
+        analysis=analysis,
+        before=before,
+        after=after,
+        changes_before=causes,
+        similar=alike(neighbours, rows, fixes),
+        anomalies=anomalies.items,
+        changes=changes.items,
+        forecasts=forecasts,
     )
 
 

@@ -33,6 +33,7 @@ from error_manager.storage.base import (
 )
 from error_manager.storage.findings import FindingStore
 from error_manager.storage.rules import RuleStore
+from error_manager.storage.vectors import PatternSource, VectorIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +136,11 @@ class ReportServices:
     query: QueryServices
     reports: ReportStore
     files: FileStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexServices:
+    """What indexing patterns, and asking for similar ones, needs."""
+
+    index: VectorIndex
+    source: PatternSource

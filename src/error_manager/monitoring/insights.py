@@ -255,7 +255,8 @@ class _Telling:
             case _:
                 sentence = words("New: ", link, " since ", one.since, after)
         self._tell(one.pattern_id, one.since)
-        evidence = [Evidence(name="state", value=one.state), Evidence(name="ratio", value=one.ratio)]
+        is_rate = kind in (InsightKind.RISING, InsightKind.FADING)
+        evidence = [Evidence(name="times its usual rate", value=one.ratio)] if is_rate else []
         return self._insight(kind, (one.pattern_id,), one.since, sentence, evidence)
 
     def _anomaly(self, one: AnomalyFinding, pattern: PatternFacts) -> Insight:

@@ -37,6 +37,7 @@ class Child:
     name: str
     command: Sequence[str]
     log_file: Path | None
+    is_needed: bool = True  # whether the tree is not to start without it
     backoff: Backoff = field(default_factory=Backoff)
     started_at: float = 0.0
     start_after: float = 0.0

@@ -16,7 +16,7 @@ from error_manager.core.errors import DataFolderError
 from error_manager.storage.postgres.cluster import Account
 
 LAYOUT: Final = 1  # number in VERSION; raised when an older release could not use the folder any more
-FOLDERS: Final = ("keys", "postgres", "pg", "inbox", "state", "files", "logs", "run")
+FOLDERS: Final = ("keys", "postgres", "pg", "inbox", "state", "qdrant", "files", "logs", "run")
 _ACCOUNTS: Final = ("error-manager", "nobody")
 
 

@@ -14,8 +14,8 @@ import psutil
 from error_manager.monitoring.dashboard import DiskFacts, HostFacts, ProcessFacts
 from error_manager.runtime.data_folder import holder_of
 
-_PARTS: Final = ("inbox", "postgres", "files", "logs")
-_COMMANDS: Final = ("serve", "worker", "demo", "migrate")
+_PARTS: Final = ("inbox", "postgres", "qdrant", "files", "logs")
+_COMMANDS: Final = ("serve", "worker", "index", "index-server", "demo", "migrate")
 
 
 def host_facts(data_dir: Path) -> HostFacts:

@@ -12,7 +12,13 @@ from typing import Final
 
 import structlog
 
-from error_manager.core.errors import ConfigurationError, DataFolderError, SealError, StorageUnavailableError
+from error_manager.core.errors import (
+    ConfigurationError,
+    DataFolderError,
+    IndexUnavailableError,
+    SealError,
+    StorageUnavailableError,
+)
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -47,8 +53,8 @@ def run_until_told(
     except (ConfigurationError, DataFolderError, SealError) as error:
         print(f"error-manager: {error}", file=sys.stderr)  # noqa: T201  # the supervisor shows it to the person
         return EXIT_REFUSED
-    except StorageUnavailableError as error:
-        _log.error("storage_unavailable", detail=str(error))  # the trace says nothing more
+    except (StorageUnavailableError, IndexUnavailableError) as error:
+        _log.error(error.code, detail=str(error))  # the trace says nothing more
         return EXIT_TRY_AGAIN
     except Exception:  # noqa: BLE001  # entry point: whatever it was, it is reported and the supervisor starts anew
         _log.error("process_failed", detail=traceback.format_exc())  # the detail is the trace

@@ -108,6 +108,22 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """The index of pattern vectors, for similar errors: our own embedded one, or a Qdrant server by URL."""
+
+    enabled: bool = _setting(
+        True,  # noqa: FBT003  # the default of the setting
+        "Run the process that finds similar errors. Without it those answers are left out.",
+    )
+    qdrant_url: str | None = _setting(
+        None,
+        "http(s):// URL of a Qdrant server, with the extra [qdrant]. None = the embedded engine.",
+        is_secret=True,
+    )
+    qdrant_api_key: str | None = _setting(None, "Its API key. None = it asks for none.", is_secret=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxSettings:
     """The durable queue between accepting and processing."""
 
@@ -176,6 +192,7 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
     inbox: InboxSettings = field(default_factory=InboxSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)

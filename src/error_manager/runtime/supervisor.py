@@ -1,4 +1,4 @@
-"""The process tree of ``error-manager up``: PostgreSQL, N x serve, M x worker, analysis (seed box: Runtime).
+"""The process tree of ``error-manager up``: PostgreSQL, serve, worker, analysis, index (seed box: Runtime).
 
 The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is
 started again; when the supervisor itself ends, however it does, everything below it ends too.
@@ -220,7 +220,11 @@ class Supervisor:
 
     def _ended(self, child: Child, code: int) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        if not self._is_ready and (code == EXIT_REFUSED or child.starts >= _FRUITLESS_STARTS):
+        if (
+            child.is_needed
+            and not self._is_ready
+            and (code == EXIT_REFUSED or child.starts >= _FRUITLESS_STARTS)
+        ):
             self._say(f"{child.name} {how} and cannot be started. {_last_words(child)}")
             self._exit_code = EXIT_REFUSED if code == EXIT_REFUSED else EXIT_FAILED
             self._told()
@@ -315,14 +319,22 @@ def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
         for kind, option, count in kinds
         for number in range(count)
     )
+    return (*numbered, *_analysis(settings, words, logs), *_index(settings, words, logs))
+
+
+def _analysis(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
     if not settings.analysis.is_enabled:
-        return numbered
-    analysis = Child(
-        name="analysis",
-        command=program("worker", words, "--role", "analysis"),
-        log_file=None if logs is None else logs / "analysis.log",
-    )
-    return (*numbered, analysis)
+        return ()
+    command = program("worker", words, "--role", "analysis")
+    return (Child(name="analysis", command=command, log_file=logs / "analysis.log" if logs else None),)
+
+
+def _index(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
+    if not settings.index.enabled:
+        return ()
+    command = program("index" if settings.index.qdrant_url is None else "index-server", words)
+    log_file = logs / "index.log" if logs else None
+    return (Child(name="index", command=command, log_file=log_file, is_needed=False),)
 
 
 def _last_words(child: Child) -> str:

@@ -884,6 +884,12 @@ class QueryStore(Protocol):
         """Return one pattern, without trend; for one that was merged away, the pattern it is part of now."""
         ...
 
+    async def patterns(
+        self, pattern_ids: Sequence[PatternId], *, project_ids: tuple[ProjectId, ...] = ()
+    ) -> Mapping[PatternId, PatternRow]:
+        """Return these patterns as ``pattern`` does, by the id that was asked for."""
+        ...
+
     async def list_errors(self, where: ErrorFilter, *, limit: int, cursor: str | None) -> Page[ErrorRow]:
         """Return errors, newest first."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -93,6 +94,16 @@ class MemoryQueries:
         """Return one pattern, without trend; the one it was merged into when it was."""
         errors = self._of(self._map.find(pattern_id, project_ids).id, project_ids)
         return self._row(errors, len(errors), ())
+
+    async def patterns(
+        self, pattern_ids: Sequence[PatternId], *, project_ids: tuple[ProjectId, ...] = ()
+    ) -> dict[PatternId, PatternRow]:
+        """Return patterns by the id that was asked for (see the protocol)."""
+        found: dict[PatternId, PatternRow] = {}
+        for number in pattern_ids:
+            with contextlib.suppress(NotFoundError):
+                found[number] = await self.pattern(number, project_ids=project_ids)
+        return found
 
     async def list_errors(self, where: ErrorFilter, *, limit: int, cursor: str | None) -> Page[ErrorRow]:
         """Return errors, newest first."""

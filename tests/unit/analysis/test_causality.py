@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from error_manager.analysis.causality import CausalGraph, Edge, causal_graph, clock_tick_s
+from error_manager.analysis.causality import LEAST_TRUST, CausalGraph, Edge, causal_graph, clock_tick_s
 
 DAY_S = 86_400.0
 KINDS = 5
@@ -93,7 +93,7 @@ def test_a_clock_that_resolves_nothing_leaves_it_to_company():
                 rows.append((moment + 2.0, 1, place))
     times, kinds, where = (np.array(column) for column in zip(*rows, strict=True))
     graph = causal_graph(np.floor(times / 600) * 600, kinds, where, kind_count=2)
-    assert graph.order_trust < 0.1
+    assert graph.order_trust == LEAST_TRUST
     assert reported(graph) == {(0, 1)}
     assert graph.company[1] > 0.9
     assert graph.company[0] < 0.6

@@ -35,10 +35,10 @@ FALL = Departure(ratio=0.2, surprise=9.0, since=NOW - timedelta(days=1))
         (replace(USUAL, first_seen=NOW - timedelta(hours=1), rise=RISE), PatternTrend.NEW),
         (replace(USUAL, rise=RISE), PatternTrend.RISING),
         (replace(USUAL, rise=replace(RISE, ratio=1.9)), PatternTrend.ONGOING),
-        (replace(USUAL, rise=replace(RISE, surprise=6.9)), PatternTrend.ONGOING),
+        (replace(USUAL, rise=replace(RISE, surprise=5.9)), PatternTrend.ONGOING),
         (replace(USUAL, fall=FALL), PatternTrend.FADING),
         (replace(USUAL, rise=RISE, fall=FALL), PatternTrend.RISING),
-        (replace(USUAL, fall=replace(FALL, surprise=5.0)), PatternTrend.ONGOING),
+        (replace(USUAL, fall=replace(FALL, surprise=4.9)), PatternTrend.ONGOING),
         (replace(USUAL, silence=Departure(ratio=0, surprise=8.0)), PatternTrend.SILENT),
         (replace(USUAL, last_seen=NOW - QUIET_FOR), PatternTrend.SILENT),
         (

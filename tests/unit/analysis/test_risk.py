@@ -103,19 +103,19 @@ def test_points_by_hand():
     )
     points = {factor.name: round(factor.points, 3) for factor in score.factors}
     assert points == {
-        "severity": 24.0,
-        "rate": 10.662,  # 14 tanh(1)
+        "severity": 28.0,
+        "rate": 9.139,  # 12 tanh(1)
         "growth": 6.093,  # 8 tanh(1)
         "volume": 4.0,  # 10 x log10(100) / 5
-        "users": 11.5,  # 10 x 1.1 x 0.1 / 0.2 + 10 x log10(1000) / 5
+        "users": 7.397,  # 8 x 1.25 x 0.1 / 0.35 x 999 / 1099 + 8 x log10(1000) / 5
         "spread": 3.0,  # 6 x 4 / 8
-        "novelty": 4.0,
+        "novelty": 8.916,  # 12 x 0.5^(3 / 7)
         "regression": 5.0,
         "unhandled": 4.0,
         "causes": 6.0,
-        "business": 7.5,  # 15 x log2(2) / log2(4)
+        "business": 16.309,  # 0.2 x the sum of the others
     }
-    assert score.value == pytest.approx(85.755, abs=0.001)
+    assert score.value == pytest.approx(97.854, abs=0.001)
 
 
 def test_why_is_readable():
@@ -124,9 +124,9 @@ def test_why_is_readable():
         RiskFacts(severity=Severity.FATAL, rate_ratio=3.4, users=340, user_share=0.12, errors_per_day=0)
     )
     assert score.why == (
-        "+24 fatal severity",
-        "+11 hits 12 % of users (340)",
-        "+7 comes at 3.4x its usual rate",
+        "+28 fatal severity",
+        "+7 hits 12 % of users (340)",
+        "+6 comes at 3.4x its usual rate",
     )
 
 

@@ -103,6 +103,7 @@ async def list_frame(
 def rail(project_id: ProjectId | int) -> tuple[tuple[str, str, str, str], ...]:
     """Return the pages of the rail: name, word, icon, address."""
     return (
+        ("insights", "Insights", "bulb", "/insights"),
         ("patterns", "Patterns", "layout-list", "/patterns"),
         ("connect", "Connect", "plug-connected", f"/projects/{project_id}/connect"),
         ("status", "Status", "activity", "/status"),

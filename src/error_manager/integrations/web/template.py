@@ -13,6 +13,8 @@ from litestar import Response
 from error_manager.core.wording import plural
 from error_manager.integrations.web import view
 from error_manager.integrations.web.asset import asset_url
+from error_manager.monitoring.answers import risk_word
+from error_manager.monitoring.sentence import number, span
 from error_manager.storage.base import HistoryPoint, PatternChangeRow, PatternRow
 
 SECURITY_HEADERS: Final = {
@@ -89,6 +91,7 @@ def environment() -> Environment:
         cache_size=-1,
     )
     made.filters |= {
+        "amount": number,
         "absolute": view.absolute_time,
         "ago": view.relative_time,
         "compact": view.compact,
@@ -97,13 +100,16 @@ def environment() -> Environment:
         "history_path": _history_path,
         "is_fresh": is_fresh,
         "iso": view.iso_time,
+        "moment": view.moment,
         "plural": plural,
         "release": view.short_release,
+        "risk_word": risk_word,
         "second_line": second_line,
         "segments": view.segments,
         "shape": view.severity_shape,
         "share": view.share,
         "size": view.size_text,
+        "span": span,
         "sparkline": view.sparkline,
         "title_segments": view.title_segments,
         "until": _until,

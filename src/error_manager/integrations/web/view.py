@@ -150,6 +150,11 @@ def absolute_time(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def moment(time: datetime) -> str:
+    """Return a time as a sentence names it, in UTC: ``Nov 23, 21:40``; a script puts it in its reader's."""
+    return time.astimezone(UTC).strftime("%b %-d, %H:%M")
+
+
 def iso_time(time: datetime) -> str:
     """Return a time for machines, as the ``datetime`` attribute of a page wants it."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,7 +6,6 @@ the configuration and the passwords belong to us, so root never follows anything
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 from error_manager.core.errors import DataFolderError
 from error_manager.storage.postgres.binaries import MAJOR
+from error_manager.storage.socket_folder import make_socket_folder, socket_folder
 
 DATABASE: Final = "error_manager"
 SUPERUSER: Final = "em_super"
@@ -28,7 +28,6 @@ APP: Final = "em_app"
 READER: Final = "em_read"
 LOGIN_ROLES: Final = (SUPERUSER, MIGRATOR, APP, READER)
 SOCKET_PORT: Final = 5432
-_SOCKET_LIMIT: Final = 100  # bytes; the kernel's is 107 on Linux, 103 on macOS
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -79,11 +78,7 @@ class Cluster:
     def socket_dir(self) -> Path:
         """Return the folder of the socket: ``run/pg``, or a private temporary one when that is too long."""
         usual = self.data_dir / "run" / "pg"
-        if len(os.fsencode(usual / f".s.PGSQL.{self.port}.lock")) <= _SOCKET_LIMIT:
-            return usual
-        name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
-        # not TMPDIR: that differs by shell; the folder is private and its owner is checked
-        return Path("/tmp") / f"error-manager-{name}"  # noqa: S108
+        return socket_folder(self.data_dir, usual, longest_name=f".s.PGSQL.{self.port}.lock")
 
     def environment(self) -> dict[str, str]:
         """Return the environment of PostgreSQL's programs: ours must not change what they do."""
@@ -223,13 +218,8 @@ def _refuse_other_major(cluster: Cluster) -> None:
 
 def _make_socket_dir(cluster: Cluster) -> None:
     folder = cluster.socket_dir
-    folder.mkdir(mode=0o700, exist_ok=True)
     uid = os.geteuid() if cluster.account is None else cluster.account.uid
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {os.geteuid(), uid}:
-        raise DataFolderError(
-            f"{folder} belongs to somebody else; remove it, or use a data folder with a shorter path."
-        )
+    make_socket_folder(folder, owners={os.geteuid(), uid})
     if cluster.account is not None:
         os.chown(folder, cluster.account.uid, cluster.account.gid, follow_symlinks=False)
     folder.chmod(0o700)

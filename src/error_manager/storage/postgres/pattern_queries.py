@@ -107,13 +107,22 @@ class PatternQueries(Reader):
 
     async def pattern(self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()) -> PatternRow:
         """Return one pattern, without trend; the one it was merged into when it was."""
-        rows = await self._rows(
-            _SQL["read_pattern"].format(columns=_COLUMNS), projects=some(project_ids), id=pattern_id
-        )
-        if not rows:
+        found = await self.patterns([pattern_id], project_ids=project_ids)
+        if not found:
             message = f"There is no pattern {pattern_id}."
             raise NotFoundError(message)
-        return _pattern(rows[0])
+        return found[pattern_id]
+
+    async def patterns(
+        self, pattern_ids: Sequence[PatternId], *, project_ids: tuple[ProjectId, ...] = ()
+    ) -> dict[PatternId, PatternRow]:
+        """Return patterns by the id that was asked for, without trend (see the protocol)."""
+        if not pattern_ids:
+            return {}
+        rows = await self._rows(
+            _SQL["read_patterns"].format(columns=_COLUMNS), projects=some(project_ids), ids=list(pattern_ids)
+        )
+        return {PatternId(row[_COUNT + 1]): _pattern(row) for row in rows}
 
     async def history(
         self,

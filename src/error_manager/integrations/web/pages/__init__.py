@@ -6,9 +6,11 @@ from litestar import Router
 
 from error_manager.integrations.web.pages.connect import show_arrival, show_connect
 from error_manager.integrations.web.pages.files import send_file
+from error_manager.integrations.web.pages.insights import show_insights
 from error_manager.integrations.web.pages.merging import choose, confirm, merge, split
 from error_manager.integrations.web.pages.pattern import (
     change_status,
+    say_whether_it_helped,
     show_error_as,
     show_pattern,
     show_pattern_error,
@@ -22,11 +24,13 @@ router = Router(
     include_in_schema=False,
     route_handlers=[
         start,
+        show_insights,
         list_patterns,
         show_pattern,
         show_pattern_error,
         show_error_as,
         change_status,
+        say_whether_it_helped,
         choose,
         confirm,
         merge,

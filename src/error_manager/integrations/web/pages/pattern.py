@@ -28,7 +28,8 @@ from error_manager.core.types import (
     ProjectId,
     User,
 )
-from error_manager.flows import monitoring, rules
+from error_manager.decoding.json_text import clean_text
+from error_manager.flows import findings, monitoring, rules
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.copying import error_markdown, error_text
 from error_manager.integrations.web.frame import plain_frame
@@ -37,6 +38,7 @@ from error_manager.integrations.web.query import DEFAULT_RANGE
 from error_manager.integrations.web.template import SECURITY_HEADERS, html
 from error_manager.integrations.web.trace import exceptions_of, steps_of
 from error_manager.integrations.web.view import tag_url
+from error_manager.monitoring.answers import DAY_S, HOUR_S, Answers, chart, factor_bars, gap_words
 from error_manager.monitoring.dashboard import PatternView
 from error_manager.monitoring.why import reason
 from error_manager.security.auth import Caller
@@ -121,7 +123,8 @@ async def _pattern_page(
         project=view.project,
     )
     why = await rules.explain(services, view.error) if view.error else None
-    values = pattern_values(view, chosen, services.clock(), why=why)
+    known = await findings.answers(services, view.pattern, shown=view.window)
+    values = pattern_values(view, chosen, services.clock(), why=why, answers=known)
     came_from = request.query_params.get("from", "")
     values["said"] = _said(view, request.query_params.get("done", ""))
     values["came_from"] = came_from if came_from.isascii() and came_from.isdigit() else ""
@@ -167,7 +170,7 @@ async def change_status(
     project = await monitoring.find_project(services, ProjectId(project_id))
     if (await services.queries.pattern(PatternId(pattern_id))).project_id != project.id:
         raise NotFoundError
-    pattern = await _changed(services, PatternId(pattern_id), action, request.user.person_id)
+    pattern = await _changed(services, PatternId(pattern_id), data, request.user.person_id)
     if "hx-request" not in request.headers:
         return Redirect(f"/patterns/{project_id}/{pattern.id}?done={action}", status_code=303)
     if request.query_params.get("view") == "list":
@@ -184,10 +187,43 @@ async def change_status(
     )
 
 
+@post("/patterns/{project_id:int}/{pattern_id:int}/recommendations", status_code=200)
+async def say_whether_it_helped(
+    request: Request[Caller, object, State],
+    services: NamedDependency[QueryServices],
+    project_id: FromPath[int],
+    pattern_id: FromPath[int],
+    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[bytes] | Redirect:
+    """Keep whether a recommendation has helped; the order of recommendations follows."""
+    if (await services.queries.pattern(PatternId(pattern_id))).project_id != project_id:
+        raise NotFoundError
+    has_helped = data.get("helped") == "yes"
+    await findings.give_feedback(
+        services,
+        PatternId(pattern_id),
+        data.get("key", ""),
+        has_helped=has_helped,
+        person_id=request.user.person_id,
+    )
+    if "hx-request" not in request.headers:
+        return Redirect(f"/patterns/{project_id}/{pattern_id}", status_code=303)
+    return html("feedback.html", has_helped=has_helped)
+
+
 def pattern_values(
-    view: PatternView, chosen: str, now: datetime, *, why: Fingerprint | None = None
+    view: PatternView,
+    chosen: str,
+    now: datetime,
+    *,
+    why: Fingerprint | None = None,
+    answers: Answers | None = None,
 ) -> dict[str, object]:
-    """Return what the template of a pattern needs beside its frame; ``why`` is its error's fingerprint."""
+    """Return what the template of a pattern needs beside its frame.
+
+    ``why`` is its error's fingerprint, ``answers`` what the analysis found.
+    """
+    answers = answers or Answers()
     days = HISTORY_DAYS[chosen]
     values: dict[str, object] = {
         "view": view,
@@ -199,10 +235,10 @@ def pattern_values(
         "shown_total": sum(point.count for point in view.history),
         "range_word": "the last 24 hours" if days == 1 else f"the last {days} days",
         "ranges": [(name, name == chosen) for name in HISTORY_DAYS],
-        "chart_data": json.dumps(
-            [[int(p.start.timestamp()) for p in view.history], [p.count for p in view.history]],
-            separators=(",", ":"),
-        ),
+        "answers": answers,
+        "factors": factor_bars((answers.analysis.risk_factors if answers.analysis else None) or ()),
+        "gap_words": gap_words,
+        "chart_data": chart(view.history, answers, bucket_s=HOUR_S if days == 1 else DAY_S),
         "users_trend": [count for _, count in view.users.days],
         "releases_total": sum(item.count for item in view.releases),
         "environments_total": sum(item.count for item in view.environments),
@@ -276,9 +312,18 @@ def split_notes(notes: tuple[FieldNote, ...]) -> tuple[list[FieldNote], list[Fie
     return masked, [note for note in notes if not note.reason.startswith("masked")]
 
 
-async def _changed(services: QueryServices, pattern_id: PatternId, action: str, person_id: int) -> PatternRow:
+async def _changed(
+    services: QueryServices, pattern_id: PatternId, data: Mapping[str, str], person_id: int
+) -> PatternRow:
+    action = data.get("action", "")
     if action == "resolve":
-        return await monitoring.resolve(services, pattern_id, person_id=person_id)
+        return await monitoring.resolve(
+            services,
+            pattern_id,
+            person_id=person_id,
+            note=clean_text(data.get("note", "")).strip(),
+            release=clean_text(data.get("release", "")).strip(),
+        )
     if action == "reopen":
         return await monitoring.reopen(services, pattern_id, person_id=person_id)
     if action == "undo":

@@ -28,6 +28,13 @@
     }
   }
 
+  const named = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  for (const element of all("time[data-moment]")) {
+    const then = new Date(element.dateTime);
+    element.title = zoned.format(then);
+    element.textContent = named.format(then);
+  }
+
   // --- toasts and copying
   function toast(text) {
     const box = one("#toasts");

@@ -1,9 +1,15 @@
-// Draws the history of a pattern with uPlot over the still image the server made.
+// Draws the history of a pattern with uPlot over the still image the server made: bars, the forecast with its
+// band beyond them, anomalies as shades and releases and deploys as marks.
 (() => {
   "use strict";
   const place = document.querySelector("[data-chart]");
   if (!place || !window.uPlot) return;
-  const [starts, counts] = JSON.parse(place.dataset.chart);
+  const told = JSON.parse(place.dataset.chart);
+  const known = told.starts.length;
+  const beyond = told.ahead.filter((row) => row[0] > told.starts[known - 1]);
+  const starts = [...told.starts, ...beyond.map((row) => row[0])];
+  const counts = [...told.counts, ...beyond.map(() => null)];
+  const ahead = [1, 2, 3].map((at) => [...told.starts.map(() => null), ...beyond.map((row) => row[at])]);
   const isDay = place.dataset.bucket === "day";
   const zone = isDay ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
   const step = isDay ? 86400 : 3600;
@@ -22,6 +28,51 @@
   function color(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
+  // Behind the bars: when it was unusual, and what is still to come.
+  function shade(u) {
+    const { ctx, bbox } = u;
+    ctx.save();
+    ctx.fillStyle = color("--em-bad-soft");
+    for (const [from, until] of told.spans) {
+      const left = Math.max(bbox.left, u.valToPos(from, "x", true));
+      const right = Math.min(bbox.left + bbox.width, u.valToPos(until ?? told.starts[known - 1] + step, "x", true));
+      if (right > left) ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
+    }
+    ctx.restore();
+  }
+  function mark(u) {
+    const { ctx, bbox } = u;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = color("--em-muted");
+    ctx.lineWidth = window.devicePixelRatio;
+    ctx.setLineDash([3 * ctx.lineWidth, 3 * ctx.lineWidth]);
+    for (const [at] of told.marks) {
+      const x = Math.round(u.valToPos(at, "x", true));
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(x - 4 * ctx.lineWidth, bbox.top);
+      ctx.lineTo(x + 4 * ctx.lineWidth, bbox.top);
+      ctx.lineTo(x, bbox.top + 6 * ctx.lineWidth);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+  // What stands at a bucket beside its count: the forecast, an anomaly, a release.
+  function words(at) {
+    const said = [];
+    if (counts[at] != null) said.push(`${counts[at].toLocaleString()} error${counts[at] === 1 ? "" : "s"}`);
+    if (ahead[0][at] != null) {
+      const [point, low, high] = ahead.map((series) => series[at].toLocaleString(undefined, { maximumSignificantDigits: 2 }));
+      said.push(`${point} expected (${low} to ${high})`);
+    }
+    const from = starts[at], until = from + step;
+    for (const [time, what] of told.marks) if (time >= from && time < until) said.push(what);
+    for (const [start, end, what] of told.spans) if (start < until && (end ?? Infinity) >= from) said.push(what);
+    return said.slice(0, 4).join(" · ");
+  }
   function draw() {
     chart?.destroy();
     place.replaceChildren();
@@ -39,12 +90,15 @@
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {
         x: { time: true, range: () => [starts[0], starts[starts.length - 1] + step] },
-        y: { range: (u, low, high) => [0, Math.max(1, high || 0) * 1.05] },
+        y: { range: () => [0, Math.max(1, ...counts, ...ahead[2]) * 1.05] },
       },
       series: [{}, {
         fill: color("--em-accent"), stroke: color("--em-accent"), width: 0, points: { show: false },
         paths: window.uPlot.paths.bars({ align: 1, size: [0.9, 60, 1], gap: 0 }),
-      }],
+      }, {
+        stroke: color("--em-accent"), width: 2, dash: [4, 4], points: { show: false },
+      }, { width: 0, points: { show: false } }, { width: 0, points: { show: false } }],
+      bands: [{ series: [4, 3], fill: color("--em-band") }],
       axes: [
         { ...axis, grid: { show: false }, space: 70, size: 24, values: (u, ticks) => ticks.map(tick) },
         { ...axis, grid: line, space: 36, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6],
@@ -53,9 +107,9 @@
       hooks: { setCursor: [(u) => {
         const at = u.cursor.idx;
         readout.textContent = at == null ? idle
-          : `${label.format(new Date(starts[at] * 1000))}: ${counts[at].toLocaleString()} error${counts[at] === 1 ? "" : "s"}`;
-      }] },
-    }, [starts, counts], place);
+          : `${label.format(new Date(starts[at] * 1000))}: ${words(at)}`;
+      }], drawClear: [shade], draw: [mark] },
+    }, [starts, counts, ...ahead], place);
   }
   draw();
   document.addEventListener("em-theme", draw);

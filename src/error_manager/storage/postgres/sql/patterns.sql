@@ -116,12 +116,13 @@ WHERE (%(projects)s::int[] IS NULL OR t.project_id = ANY (%(projects)s))
     AND lower(t.key) = lower(%(key)s) AND lower(t.value) = lower(%(value)s)
     AND t.bucket >= %(since)s AND t.bucket < %(until)s
 
--- name: read_pattern
--- The pattern, or the one it was merged into.
-SELECT {columns}, p.frequency
+-- name: read_patterns
+-- Each pattern, or the one it was merged into; last the id that was asked for.
+SELECT {columns}, p.frequency, asked.id
 FROM error_patterns asked
 JOIN error_patterns p ON p.project_id = asked.project_id AND p.id = coalesce(asked.merged_into, asked.id)
-WHERE asked.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND asked.id = %(id)s
+WHERE asked.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
+    AND asked.id = ANY (%(ids)s::int[])
 
 -- name: read_history
 SELECT r.bucket, sum(r.count)::bigint

@@ -1,0 +1,225 @@
+"""Patterns into the index of vectors, and questions to it (seed boxes: Cluster Engine, Qdrant Adapter).
+
+The database is the truth: what the index lacks, or has too much, is told by comparing ids, so nothing has to
+be remembered, and an index that was lost fills itself. Questions never fail because the index is away: the
+answer says that it is degraded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from error_manager.analysis.similarity import (
+    Comparison,
+    Feature,
+    features_of,
+    shared_features,
+    sparse_vector,
+)
+from error_manager.core.errors import IndexUnavailableError, NotFoundError
+from error_manager.core.text_mask import remember_masked
+from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, ProjectId
+from error_manager.decoding.native import decode_stored
+from error_manager.decoding.stored import decode_grouped
+from error_manager.decoding.text_stack import with_text_stack
+from error_manager.flows.services import IndexServices
+from error_manager.storage.vectors import (
+    MAX_POINTS,
+    PatternKey,
+    PatternSample,
+    VectorHit,
+    VectorIndex,
+    VectorPoint,
+)
+
+CANDIDATES: Final = 30
+"""Hits of the index that are compared: of 20 or 50 the best one is the same, for each of 7,300 errors of four
+sets of traces (bench/RESULTS.md)."""
+MAX_TEXT_CHARS: Final = 20_000
+_NO_ID: Final = EventId("0" * 32)
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TYPED: Final = re.compile(
+    r"(?P<type>[A-Za-z_][\w.$:\\]{0,120}(?:Error|Exception|Fault|Panic)):\s+(?P<value>.*)", re.DOTALL
+)
+_log = structlog.get_logger()
+
+Told = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarPattern:
+    """A pattern that is like what was asked.
+
+    ``similarity`` is what both share of all that is known of them (0..1); of words that a person typed it is
+    the share of them that the pattern has. ``shared`` are the reasons, what weighs most first.
+    """
+
+    key: PatternKey
+    similarity: float
+    shared: tuple[Feature, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarAnswer:
+    """Similar patterns, the most similar first; ``is_degraded``: the index is away, so there are none."""
+
+    patterns: tuple[SimilarPattern, ...]
+    is_degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caught:
+    """How many patterns came into the index, and how many went."""
+
+    added: int
+    removed: int
+
+
+# --- into the index -----------------------------------------------------------------------------------------
+
+
+async def catch_up(svc: IndexServices, *, told: Told | None = None) -> Caught:
+    """Index the patterns that the index lacks, and remove those that are no more.
+
+    Raises:
+        IndexUnavailableError: the index is away.
+        StorageError: the database is away.
+    """
+    wanted = await svc.source.patterns()
+    there = await svc.index.keys()
+    added = await index_patterns(svc, sorted(wanted - there), told=told)
+    gone = sorted(there - wanted)
+    await svc.index.delete(gone)
+    return Caught(added=added, removed=len(gone))
+
+
+async def rebuild(svc: IndexServices, *, told: Told | None = None) -> Caught:
+    """Empty the index and fill it again; until it is done answers lack patterns. Raises as ``catch_up``."""
+    await svc.index.clear()
+    return await catch_up(svc, told=told)
+
+
+async def index_patterns(svc: IndexServices, keys: Sequence[PatternKey], *, told: Told | None = None) -> int:
+    """Index patterns by their newest errors; return how many there are still. Raises as ``catch_up``.
+
+    Args:
+        svc: the services.
+        keys: which patterns; each replaces its point.
+        told: gets the number of patterns done so far.
+    """
+    done = 0
+    for start in range(0, len(keys), MAX_POINTS):
+        samples = await svc.source.samples(keys[start : start + MAX_POINTS])
+        await svc.index.upsert([_point(sample) for sample in samples])
+        done += len(samples)
+        if told is not None:
+            await told(done)
+    return done
+
+
+def _point(sample: PatternSample) -> VectorPoint:
+    return VectorPoint(key=sample.key, vector=sparse_vector(features_of(event_of(sample))))
+
+
+def event_of(sample: PatternSample) -> ErrorEvent:
+    """Return the error that a pattern is indexed by, as far as its features are concerned."""
+    if sample.body:
+        event = decode_grouped(sample.body) or decode_stored(sample.body)
+        remember_masked((event.message, *[exception.value for exception in event.exceptions]))
+        return event
+    return replace(_event_of_line(sample.message), platform=sample.platform)
+
+
+# --- questions ----------------------------------------------------------------------------------------------
+
+
+async def similar_to(
+    svc: IndexServices, key: PatternKey, *, project_ids: tuple[ProjectId, ...] = (), limit: int
+) -> SimilarAnswer:
+    """Return the patterns most like a pattern, among those of the given projects (none given: of all).
+
+    Raises:
+        NotFoundError: there is no such pattern.
+        StorageError: the database is away.
+    """
+    samples = await svc.source.samples([key])
+    if not samples:
+        raise NotFoundError(f"There is no pattern {key.pattern_id} in project {key.project_id}.")
+    event = event_of(samples[0])
+    return await _answered(nearest(svc.index, event, project_ids=project_ids, limit=limit, exclude=key))
+
+
+async def search_like(
+    svc: IndexServices, text: str, *, project_ids: tuple[ProjectId, ...] = (), limit: int
+) -> SimilarAnswer:
+    """Return the patterns that are like a text: a pasted trace, a message, or words.
+
+    Args:
+        svc: the services.
+        text: what a person typed or pasted; its first ``MAX_TEXT_CHARS`` characters count.
+        project_ids: where to look; empty = everywhere.
+        limit: most patterns.
+    """
+    event = _event_of_text(text[:MAX_TEXT_CHARS])
+    return await _answered(nearest(svc.index, event, project_ids=project_ids, limit=limit))
+
+
+async def nearest(
+    index: VectorIndex,
+    event: ErrorEvent,
+    *,
+    project_ids: tuple[ProjectId, ...] = (),
+    limit: int,
+    exclude: PatternKey | None = None,
+) -> tuple[SimilarPattern, ...]:
+    """Return the patterns most like an error, the most similar first.
+
+    An error with a stack is compared as a whole. Of words alone each pattern has a few: how rare these are
+    decides, which the index knows.
+
+    Raises:
+        IndexUnavailableError: the index is away.
+    """
+    features = features_of(event)
+    vector = sparse_vector(features)
+    hits = await index.query(vector, project_ids=project_ids, limit=max(limit, CANDIDATES), exclude=exclude)
+    has_stack = bool(event.frames) or any(exception.frames for exception in event.exceptions)
+    comparison = Comparison(vector)
+    if has_stack or exclude is not None:
+        ranked = sorted(((comparison.similarity(hit.vector), hit) for hit in hits), key=_order)
+    else:
+        ranked = [(comparison.coverage(hit.vector), hit) for hit in hits]
+    return tuple(
+        SimilarPattern(key=hit.key, similarity=score, shared=shared_features(features, hit.vector))
+        for score, hit in ranked[:limit]
+    )
+
+
+def _order(pair: tuple[float, VectorHit]) -> tuple[float, float, PatternKey]:
+    return -pair[0], -pair[1].score, pair[1].key
+
+
+async def _answered(question: Awaitable[tuple[SimilarPattern, ...]]) -> SimilarAnswer:
+    try:
+        return SimilarAnswer(patterns=await question)
+    except IndexUnavailableError as error:
+        _log.warning("index_unavailable", detail=str(error))
+        return SimilarAnswer(patterns=(), is_degraded=True)
+
+
+def _event_of_text(text: str) -> ErrorEvent:
+    event = with_text_stack(ErrorEvent(event_id=_NO_ID, timestamp=_NO_TIME, message=text.strip()), text)
+    return event if event.exceptions or event.frames else _event_of_line(text.strip())
+
+
+def _event_of_line(text: str) -> ErrorEvent:
+    """Return the error that ``Type: message`` tells of, or a bare message."""
+    typed = _TYPED.fullmatch(text)
+    raised = () if typed is None else (ExceptionInfo(type=typed["type"], value=typed["value"]),)
+    return ErrorEvent(event_id=_NO_ID, timestamp=_NO_TIME, message=text, exceptions=raised)

@@ -1,0 +1,260 @@
+"""The five answers of a pattern's page, put together from findings (seed box: Dashboard). Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from error_manager.core.types import PatternId
+from error_manager.monitoring.sentence import number, span
+from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.findings import (
+    Anomaly,
+    Change,
+    CorrelationRow,
+    Fix,
+    ForecastRow,
+    Neighbour,
+    PatternAnalysis,
+    RiskFactor,
+)
+
+DAY_S: Final = 86_400
+WEEK_S: Final = 7 * DAY_S
+HOUR_S: Final = 3_600
+_RISK_WORDS: Final = ((75.0, "critical"), (50.0, "high"), (25.0, "moderate"), (0.0, "low"))
+_MOST: Final = 5
+"""Rows of one list on the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """A pattern before or after this one, with how often and how much later."""
+
+    pattern: PatternRow
+    score: float
+    gap: timedelta
+    support: int
+    trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBefore:
+    """A release, a deploy or a change of configuration that came before the errors."""
+
+    change: Change
+    score: float
+    gap: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similar:
+    """A pattern that is like this one, why, and how it was resolved."""
+
+    pattern: PatternRow
+    score: float
+    reasons: tuple[str, ...]
+    fix: Fix | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How many errors are expected in a time ahead, with the band that holds 80 %."""
+
+    length: timedelta
+    point: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What is known of a pattern beyond its counts; empty parts have nothing to say."""
+
+    analysis: PatternAnalysis | None = None
+    before: tuple[Related, ...] = ()
+    after: tuple[Related, ...] = ()
+    changes_before: tuple[ChangeBefore, ...] = ()
+    similar: tuple[Similar, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    changes: tuple[Change, ...] = ()
+    forecasts: tuple[ForecastRow, ...] = ()
+
+    @property
+    def state_words(self) -> str:
+        """Return the state in words, "" when nothing is worth saying: ``Rising: 3.4x its usual rate``."""
+        analysis = self.analysis
+        state = analysis.state if analysis else None
+        if analysis is None or state in (None, "ongoing"):
+            return ""
+        ratio = (analysis.rates or {}).get("ratio")
+        word = {"regressed": "Came back", "new": "New"}.get(str(state), str(state).capitalize())
+        if isinstance(ratio, int | float) and state in ("rising", "fading"):
+            return f"{word}: {number(ratio)}x its usual rate"
+        return word
+
+    @property
+    def has_related(self) -> bool:
+        """Return whether anything comes before or after it."""
+        return bool(self.before or self.after or self.changes_before)
+
+    @property
+    def quiet_words(self) -> str:
+        """Return in one line which of the lower answers have nothing to say, "" when all of them do."""
+        analysis = self.analysis
+        if analysis is None:
+            return (
+                "Not analysed yet: new errors are looked at each minute, what goes with them each hour."
+                if not (self.has_related or self.similar)
+                else ""
+            )
+        quiet = [
+            words
+            for is_told, words in (
+                (self.has_related, "nothing comes with it more often than chance explains"),
+                (self.similar, "no other pattern is like it"),
+                (analysis.recommendations, "it is of no known kind of fault, so there is no advice"),
+            )
+            if not is_told
+        ]
+        text = "; ".join(quiet)
+        return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+    @property
+    def open_anomaly(self) -> Anomaly | None:
+        """Return the anomaly with the highest score that goes on."""
+        going_on = [one for one in self.anomalies if one.ended_at is None]
+        return max(going_on, key=lambda one: (one.score, one.started_at), default=None)
+
+    @property
+    def outlooks(self) -> tuple[Outlook, ...]:
+        """Return the expected totals of the next 24 hours and 7 days, as far as they were forecast."""
+        return tuple(
+            Outlook(
+                length=timedelta(seconds=row.step_s),
+                point=row.point[0],
+                lower=row.lower80[0],
+                upper=row.upper80[0],
+            )
+            for row in self.forecasts
+            if row.step_s in (DAY_S, WEEK_S) and len(row.point) == 1
+        )
+
+
+def relations(
+    pattern_id: PatternId,
+    rows: Iterable[CorrelationRow],
+    patterns: Mapping[PatternId, PatternRow],
+    changes: Mapping[int, Change],
+) -> tuple[tuple[Related, ...], tuple[Related, ...], tuple[ChangeBefore, ...]]:
+    """Return what comes before a pattern, what after it, and the changes before it; the surest first.
+
+    Args:
+        pattern_id: the pattern.
+        rows: its correlations in both directions.
+        patterns: the other patterns, by the id that the correlations name.
+        changes: releases, deploys and changes of configuration by id.
+    """
+    before: list[Related] = []
+    after: list[Related] = []
+    causes: list[ChangeBefore] = []
+    for row in sorted(rows, key=lambda row: (-row.score, row.gap_ms)):
+        gap = timedelta(milliseconds=row.gap_ms)
+        if row.change_id is not None:
+            if row.change_id in changes:
+                causes.append(ChangeBefore(change=changes[row.change_id], score=row.score, gap=gap))
+            continue
+        is_cause = row.second.pattern_id == pattern_id
+        other = patterns.get((row.first if is_cause else row.second).pattern_id or PatternId(0))
+        if other is None or other.id == pattern_id:
+            continue
+        related = Related(pattern=other, score=row.score, gap=gap, support=row.support, trials=row.trials)
+        (before if is_cause else after).append(related)
+    return tuple(before[:_MOST]), tuple(after[:_MOST]), tuple(causes[:_MOST])
+
+
+def alike(
+    neighbours: Iterable[Neighbour],
+    patterns: Mapping[PatternId, PatternRow],
+    fixes: Mapping[PatternId, Fix],
+) -> tuple[Similar, ...]:
+    """Return the neighbours that are there, those most alike first."""
+    found = [
+        Similar(
+            pattern=patterns[one.pattern_id],
+            score=one.score,
+            reasons=one.reasons,
+            fix=fixes.get(one.pattern_id),
+        )
+        for one in neighbours
+        if one.pattern_id in patterns
+    ]
+    return tuple(sorted(found, key=lambda one: -one.score)[:_MOST])
+
+
+def factor_bars(factors: Sequence[RiskFactor]) -> tuple[tuple[RiskFactor, float], ...]:
+    """Return the factors of a risk that say anything, the weightiest first, with its share of the largest."""
+    told = sorted((one for one in factors if round(one.points)), key=lambda one: -abs(one.points))
+    largest = max((abs(one.points) for one in told), default=1.0)
+    return tuple((one, abs(one.points) / largest) for one in told)
+
+
+def risk_word(risk: float) -> str:
+    """Return what a risk of 0 to 100 means in a word."""
+    return next(word for least, word in _RISK_WORDS if risk >= least)
+
+
+def gap_words(gap: timedelta) -> str:
+    """Return how much later: ``4 s later``, ``at once`` below a second."""
+    return "at once" if gap < timedelta(seconds=1) else f"{span(gap)} later"
+
+
+def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -> str:
+    """Return what the chart draws, as JSON.
+
+    ``starts`` and ``counts`` are the history; ``ahead`` the forecast from there on as ``[start, point,
+    lower80, upper80]`` per bucket, for hours only (the band of a day is not the sum of those of its hours);
+    ``marks`` the changes as ``[time, words]``; ``spans`` the anomalies as ``[start, end or null, words]``.
+    """
+    first = history[0].start.timestamp() if history else 0.0
+    last = history[-1].start.timestamp() + bucket_s if history else 0.0
+    ahead = [
+        [row.start_at.timestamp() + at * row.step_s, *(round(float(value), 2) for value in values)]
+        for row in answers.forecasts
+        if row.step_s == bucket_s
+        for at, values in enumerate(zip(row.point, row.lower80, row.upper80, strict=True))
+    ]
+    return json.dumps(
+        {
+            "starts": [int(point.start.timestamp()) for point in history],
+            "counts": [point.count for point in history],
+            "ahead": [row for row in ahead if last - bucket_s <= row[0] < last + _ahead_s(bucket_s)],
+            "marks": [
+                [int(one.at.timestamp()), f"{one.kind.value} {one.version or one.note}".strip()]
+                for one in answers.changes
+                if first <= one.at.timestamp() < last
+            ],
+            "spans": [
+                [
+                    int(one.started_at.timestamp()),
+                    int(one.ended_at.timestamp()) if one.ended_at else None,
+                    _unusual(one),
+                ]
+                for one in answers.anomalies
+                if (one.ended_at.timestamp() if one.ended_at else last) >= first
+            ],
+        },
+        separators=(",", ":"),
+    )
+
+
+def _unusual(one: Anomaly) -> str:
+    return f"{one.kind}: {number(one.observed)} a {one.scale.value}, {number(one.expected)} expected"
+
+
+def _ahead_s(bucket_s: int) -> int:
+    """Return how much of a forecast stands beside the history: a day of hours, a week of days."""
+    return DAY_S if bucket_s == HOUR_S else WEEK_S

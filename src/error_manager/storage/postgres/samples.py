@@ -1,0 +1,50 @@
+"""Reads what patterns are indexed by from PostgreSQL (seed box: PostgreSQL Adapter)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from error_manager.core.types import PatternId, ProjectId
+from error_manager.storage.compression import BodyCodec
+from error_manager.storage.postgres import named
+from error_manager.storage.postgres.reader import Reader
+from error_manager.storage.vectors import PatternKey, PatternSample
+
+_SQL: Final = named.load("indexing.sql")
+_RULES: Final = named.load("rules.sql")
+
+
+class PostgresSamples(Reader):
+    """``PatternSource`` over a pool of autocommit connections."""
+
+    async def patterns(self) -> frozenset[PatternKey]:
+        """Return every pattern that has errors of its own."""
+        rows = await self._rows(_SQL["live_patterns"])
+        return frozenset(PatternKey(ProjectId(project), PatternId(pattern)) for project, pattern in rows)
+
+    async def samples(self, keys: Sequence[PatternKey]) -> tuple[PatternSample, ...]:
+        """Return what to index these patterns by, in the order of their ids."""
+        found: list[PatternSample] = []
+        for project_id, group in groupby(sorted(keys), key=lambda key: key.project_id):
+            found += await self._of_project(project_id, [key.pattern_id for key in group])
+        return tuple(found)
+
+    async def _of_project(
+        self, project_id: ProjectId, pattern_ids: Sequence[PatternId]
+    ) -> list[PatternSample]:
+        rows = await self._rows(_SQL["samples"], project=project_id, patterns=list(pattern_ids))
+        codec = BodyCodec()
+        for number, content in await self._rows(_RULES["read_dictionaries"], project=project_id):
+            codec.register(project_id, number, bytes(content))
+        return [
+            PatternSample(
+                key=PatternKey(project_id, PatternId(pattern)),
+                body=b"" if body is None else codec.decompress(project_id, dictionary, bytes(body)),
+                title=title,
+                message=message,
+                platform=platform,
+            )
+            for pattern, title, message, platform, dictionary, body in rows
+        ]

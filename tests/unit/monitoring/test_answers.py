@@ -1,0 +1,245 @@
+"""The five answers of a pattern's page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
+from error_manager.monitoring.answers import (
+    DAY_S,
+    HOUR_S,
+    WEEK_S,
+    Answers,
+    alike,
+    chart,
+    factor_bars,
+    gap_words,
+    relations,
+    risk_word,
+)
+from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.findings import (
+    Anomaly,
+    Change,
+    ChangeKind,
+    CorrelationEnd,
+    CorrelationRow,
+    Fix,
+    ForecastRow,
+    Neighbour,
+    PatternAnalysis,
+    RiskFactor,
+    Scale,
+    Scope,
+    ScopeKind,
+)
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+ONE = ProjectId(1)
+ME = PatternId(1)
+SCOPE = Scope(project_id=ONE, kind=ScopeKind.PATTERN, key="1")
+
+
+def pattern(number: int) -> PatternRow:
+    """Return an unresolved pattern."""
+    return PatternRow(
+        id=PatternId(number),
+        project_id=ONE,
+        pattern_hash="",
+        title=f"P{number}",
+        message="",
+        culprit="",
+        module="",
+        error_code="",
+        severity=Severity.ERROR,
+        status=PatternStatus.UNRESOLVED,
+        count=1,
+        users=0,
+        first_seen=NOW,
+        last_seen=NOW,
+    )
+
+
+PATTERNS = {PatternId(n): pattern(n) for n in (1, 2, 3)}
+
+
+def correlation(
+    first: int | None, second: int, score: float, *, change_id: int | None = None
+) -> CorrelationRow:
+    """Return 41 of 50 times, 4 s later."""
+    return CorrelationRow(
+        organization_id=1,
+        first=CorrelationEnd(project_id=ONE, pattern_id=None if first is None else PatternId(first)),
+        second=CorrelationEnd(project_id=ONE, pattern_id=PatternId(second)),
+        kind="direct",
+        score=score,
+        window_s=60,
+        gap_ms=4000,
+        gap_low_ms=3000,
+        gap_high_ms=5000,
+        support=41,
+        trials=50,
+        base=0.1,
+        lift=8.0,
+        q_value=0.01,
+        created_at=NOW,
+        change_id=change_id,
+    )
+
+
+def analysis(**parts) -> PatternAnalysis:
+    """Return what is known of the pattern."""
+    return PatternAnalysis(project_id=ONE, pattern_id=ME, updated_at=NOW, **parts)
+
+
+def anomaly(hours: int, *, ended: int | None, score: float = 80.0) -> Anomaly:
+    """Return a burst that began so many hours ago."""
+    return Anomaly(
+        scope=SCOPE,
+        scale=Scale.MINUTE,
+        kind="burst",
+        started_at=NOW - timedelta(hours=hours),
+        ended_at=None if ended is None else NOW - timedelta(hours=ended),
+        detected_at=NOW,
+        updated_at=NOW,
+        observed=90.0,
+        expected=20.0,
+        lower=10.0,
+        upper=30.0,
+        score=score,
+    )
+
+
+def forecast(step_s: int, *points: float) -> ForecastRow:
+    """Return a forecast with bands of half and double."""
+    return ForecastRow(
+        scope=SCOPE,
+        step_s=step_s,
+        start_at=NOW,
+        made_at=NOW,
+        point=points,
+        lower80=tuple(p / 2 for p in points),
+        upper80=tuple(p * 2 for p in points),
+        lower95=tuple(p / 4 for p in points),
+        upper95=tuple(p * 4 for p in points),
+    )
+
+
+def test_what_comes_before_and_after():
+    """By direction, the surest first; a change is a cause of its own kind, what is unknown is left out."""
+    change = Change(project_id=ONE, at=NOW, kind=ChangeKind.DEPLOY, version="2.8", id=7)
+    rows = [
+        correlation(2, 1, 0.4),
+        correlation(3, 1, 0.9),
+        correlation(1, 2, 0.5),
+        correlation(None, 1, 0.8, change_id=7),
+        correlation(None, 1, 0.8, change_id=8),
+        correlation(1, 99, 0.9),
+    ]
+    before, after, causes = relations(ME, rows, PATTERNS, {7: change})
+    assert [one.pattern.id for one in before] == [3, 2]
+    assert [(one.pattern.id, one.support, one.trials) for one in after] == [(2, 41, 50)]
+    assert [one.change.version for one in causes] == ["2.8"]
+
+
+def test_what_is_alike_says_how_it_was_resolved():
+    """The most alike first; patterns that are gone are left out."""
+    fix = Fix(pattern_id=PatternId(3), at=NOW, note="raised the pool", release="2.9")
+    found = alike(
+        [
+            Neighbour(project_id=ONE, pattern_id=PatternId(n), score=score, reasons=("frame x",))
+            for n, score in ((2, 0.3), (3, 0.8), (99, 0.9))
+        ],
+        PATTERNS,
+        {PatternId(3): fix},
+    )
+    assert [(one.pattern.id, one.fix) for one in found] == [(3, fix), (2, None)]
+
+
+@pytest.mark.parametrize(
+    ("state", "rates", "words"),
+    [
+        ("rising", {"ratio": 3.4}, "Rising: 3.4x its usual rate"),
+        ("fading", {"ratio": 0.2}, "Fading: 0.2x its usual rate"),
+        ("regressed", {}, "Came back"),
+        ("new", {}, "New"),
+        ("silent", {}, "Silent"),
+        ("ongoing", {"ratio": 1.0}, ""),
+        (None, {}, ""),
+    ],
+)
+def test_the_state_in_words(state, rates, words):
+    """Nothing is said of what goes on as usual."""
+    assert Answers(analysis=analysis(state=state, rates=rates)).state_words == words
+
+
+def test_what_has_nothing_to_say_says_so_in_one_line():
+    """Before the first analysis, and of each answer that is empty; nothing when all speak."""
+    assert Answers().quiet_words.startswith("Not analysed yet")
+    assert Answers(analysis=analysis()).quiet_words == (
+        "Nothing comes with it more often than chance explains; no other pattern is like it; "
+        "it is of no known kind of fault, so there is no advice."
+    )
+
+
+def test_the_anomaly_that_goes_on():
+    """The one with the highest score of those that have no end."""
+    found = Answers(
+        anomalies=(anomaly(3, ended=1, score=99), anomaly(2, ended=None), anomaly(1, ended=None, score=90))
+    )
+    assert found.open_anomaly == anomaly(1, ended=None, score=90)
+    assert Answers().open_anomaly is None
+
+
+def test_the_outlook_is_of_totals():
+    """A day and a week as they were forecast: the sum of hours would have a wrong band."""
+    found = Answers(forecasts=(forecast(HOUR_S, 1.0, 2.0), forecast(DAY_S, 40.0), forecast(WEEK_S, 280.0)))
+    assert [(one.length.days, one.point, one.lower, one.upper) for one in found.outlooks] == [
+        (1, 40.0, 20.0, 80.0),
+        (7, 280.0, 140.0, 560.0),
+    ]
+
+
+def test_the_chart_holds_history_forecast_marks_and_anomalies():
+    """The forecast of the shown step alone, changes and anomalies within the shown time."""
+    history = tuple(HistoryPoint(start=NOW + timedelta(hours=at), count=at + 4) for at in range(-3, 0))
+    change = Change(project_id=ONE, at=NOW - timedelta(hours=2), kind=ChangeKind.RELEASE, version="2.8")
+    answers = Answers(
+        anomalies=(anomaly(2, ended=None), anomaly(90, ended=80)),
+        changes=(change, replace(change, at=NOW - timedelta(days=9))),
+        forecasts=(forecast(HOUR_S, 4.0), forecast(DAY_S, 40.0)),
+    )
+    drawn = json.loads(chart(history, answers, bucket_s=HOUR_S))
+    assert drawn["counts"] == [1, 2, 3]
+    assert drawn["ahead"] == [[NOW.timestamp(), 4.0, 2.0, 8.0]]
+    assert drawn["marks"] == [[int(change.at.timestamp()), "release 2.8"]]
+    assert drawn["spans"] == [
+        [int(NOW.timestamp()) - 7200, None, "burst: 90 a minute, 20 expected"],
+    ]
+
+
+def test_factors_are_drawn_by_weight():
+    """Those that round to nothing are left out; the largest has the whole bar."""
+    factors = [
+        RiskFactor(name=name, points=points, reason="")
+        for name, points in (("a", -5.0), ("b", 20.0), ("c", 0.4))
+    ]
+    assert [(one.name, share) for one, share in factor_bars(factors)] == [("b", 1.0), ("a", 0.25)]
+
+
+@pytest.mark.parametrize(
+    ("risk", "word"), [(0, "low"), (24.9, "low"), (25, "moderate"), (50, "high"), (99, "critical")]
+)
+def test_the_word_of_a_risk(risk, word):
+    """Four steps."""
+    assert risk_word(risk) == word
+
+
+def test_the_gap_in_words():
+    """Below a second there is nothing to wait for."""
+    assert gap_words(timedelta(milliseconds=300)) == "at once"
+    assert gap_words(timedelta(seconds=4)) == "4 s later"
