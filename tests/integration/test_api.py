@@ -22,18 +22,20 @@ from error_manager.core.types import ItemCategory, ProjectId
 from error_manager.flows import monitoring
 from error_manager.flows.access import bootstrap
 from error_manager.flows.live import LiveHub
-from error_manager.flows.services import QueryServices
+from error_manager.flows.services import IndexServices, QueryServices
 from error_manager.integrations.web.app import create_app
 from error_manager.monitoring.dashboard import HostFacts
 from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.security.encryption import MasterKey, Sealer
 from error_manager.storage.base import Cursor, ReceivedCount
+from error_manager.storage.memory_vectors import MemoryVectors
 from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.listener import PostgresListener
 from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.rules import PostgresRules
+from error_manager.storage.postgres.samples import PostgresSamples
 
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -77,6 +79,7 @@ async def shop(cluster, postgres):
             queries=PostgresQueries(connections),
             rules=PostgresRules(connections),
             findings=PostgresFindings(connections),
+            index=IndexServices(index=MemoryVectors(), source=PostgresSamples(connections)),
             compile_pattern=compile_linear,
             access=PostgresAccess(connections),
             sealer=Sealer(MasterKey(id=1, secret=b"k" * 32)),
@@ -526,6 +529,7 @@ async def test_a_database_that_is_away_is_told(admin, shop) -> None:
         queries=PostgresQueries(dead),
         rules=PostgresRules(dead),
         findings=PostgresFindings(dead),
+        index=services.index,
         compile_pattern=compile_linear,
         access=PostgresAccess(dead),
     )  # fmt: skip

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.contract.finding_store_contract import anomaly
-from tests.integration.test_api import admin, shop  # noqa: F401  # fixtures
+from tests.integration.test_api import _client, admin, shop  # noqa: F401  # fixtures
 
 from error_manager.core.types import PatternId, ProjectId
+from error_manager.flows import indexing
+from error_manager.integrations.web.app import create_app
 from error_manager.storage.findings import (
     CorrelationEnd,
     CorrelationRow,
@@ -23,6 +27,7 @@ from error_manager.storage.findings import (
     Scope,
     ScopeKind,
 )
+from error_manager.storage.qdrant.remote import RemoteVectors
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ONE = ProjectId(1)
@@ -171,3 +176,26 @@ async def test_pages_tell_the_findings(admin, patterns) -> None:  # noqa: F811
     assert "Riskiest patterns" in insights
     assert f"/patterns/1/{first}" in insights
     assert "What goes with what" in insights
+
+
+async def test_similar_patterns(shop, admin, patterns) -> None:  # noqa: F811
+    """By a pattern and by a pasted text, with what they share; an index that is away is told."""
+    services = shop[0]
+    await indexing.catch_up(services.index)
+    rows = (await admin.get("/api/v1/patterns", params={"project": 1, "sort": "count"})).json()["items"]
+    text = rows[0]["message"]
+    found = (await admin.post("/api/v1/similar", json={"text": text, "projects": [1]})).json()
+    assert found["items"][0]["pattern"]["id"] == rows[0]["id"]
+    assert found["items"][0]["reasons"]
+    others = (await admin.get(f"/api/v1/patterns/{rows[0]['id']}/similar")).json()
+    assert rows[0]["id"] not in [item["pattern"]["id"] for item in others["items"]]
+    page = await admin.post("/patterns/like", data={"text": text}, headers={"origin": "http://h:1"})
+    assert f"/patterns/1/{rows[0]['id']}" in page.text
+    assert "Find" in (await admin.get("/patterns/like")).text
+    away = replace(services, index=replace(services.index, index=RemoteVectors(Path("/nowhere/index.sock"))))
+    async with _client(create_app(away), authorization=f"Bearer {shop[1].admin_token}") as client:
+        answer = (await client.post("/api/v1/similar", json={"text": text})).json()
+        assert answer == {"items": [], "is_degraded": True}
+        form = {"text": text}
+        page = await client.post("/patterns/like", data=form, headers={"origin": "http://h:1"})
+        assert "The index is away" in page.text

@@ -7,11 +7,11 @@ from typing import Final
 
 from error_manager.core.errors import ValidationError
 from error_manager.core.limits import MAX_LABEL_CHARS, MAX_NOTE_CHARS
-from error_manager.core.types import FieldError, PatternId
+from error_manager.core.types import FieldError, PatternId, ProjectId
 from error_manager.core.validator import too_long
-from error_manager.flows import monitoring
+from error_manager.flows import indexing, monitoring
 from error_manager.flows.services import QueryServices
-from error_manager.monitoring.answers import Answers, alike, relations
+from error_manager.monitoring.answers import Answers, Similar, alike, relations
 from error_manager.storage.base import PatternRow, Window
 from error_manager.storage.findings import (
     AnomalyFilter,
@@ -22,10 +22,12 @@ from error_manager.storage.findings import (
     Scope,
     ScopeKind,
 )
+from error_manager.storage.vectors import PatternKey
 
 _PAIRS: Final = 50
 _ANOMALIES: Final = 50
 _CHANGES: Final = 100
+_REASONS: Final = 6
 """Rows that the page of a pattern reads at most of each."""
 
 
@@ -80,6 +82,43 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         changes=changes.items,
         forecasts=forecasts,
     )
+
+
+async def similar_patterns(
+    svc: QueryServices, pattern_id: PatternId, *, limit: int
+) -> tuple[tuple[Similar, ...], bool]:
+    """Return the patterns most like one, with their reasons and fixes, and whether the index is away.
+
+    Raises:
+        NotFoundError: there is no such pattern.
+    """
+    pattern = await svc.queries.pattern(pattern_id)
+    key = PatternKey(project_id=pattern.project_id, pattern_id=pattern.id)
+    return await _named(svc, await indexing.similar_to(svc.index, key, limit=limit))
+
+
+async def patterns_like(
+    svc: QueryServices, text: str, *, project_ids: tuple[ProjectId, ...] = (), limit: int
+) -> tuple[tuple[Similar, ...], bool]:
+    """Return the patterns that are like a text (a trace, a message, words), and whether the index is away."""
+    found = await indexing.search_like(svc.index, text, project_ids=project_ids, limit=limit)
+    return await _named(svc, found)
+
+
+async def _named(svc: QueryServices, answer: indexing.SimilarAnswer) -> tuple[tuple[Similar, ...], bool]:
+    ids = [one.key.pattern_id for one in answer.patterns]
+    rows, fixes = await asyncio.gather(svc.queries.patterns(ids), svc.findings.fixes(ids))
+    found = tuple(
+        Similar(
+            pattern=rows[one.key.pattern_id],
+            score=one.similarity,
+            reasons=tuple(feature.text for feature in one.shared[:_REASONS]),
+            fix=fixes.get(one.key.pattern_id),
+        )
+        for one in answer.patterns
+        if one.key.pattern_id in rows
+    )
+    return found, answer.is_degraded
 
 
 async def give_feedback(

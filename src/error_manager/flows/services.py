@@ -90,6 +90,14 @@ class AccessServices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexServices:
+    """What indexing patterns, and asking for similar ones, needs."""
+
+    index: VectorIndex
+    source: PatternSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryServices:
     """What pages and the API need.
 
@@ -103,6 +111,7 @@ class QueryServices:
     queries: QueryStore
     rules: RuleStore
     findings: FindingStore
+    index: IndexServices
     compile_pattern: CompileLinear
     access: AccessStore
     sealer: Seals
@@ -136,11 +145,3 @@ class ReportServices:
     query: QueryServices
     reports: ReportStore
     files: FileStore
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexServices:
-    """What indexing patterns, and asking for similar ones, needs."""
-
-    index: VectorIndex
-    source: PatternSource

@@ -25,6 +25,7 @@ from error_manager.integrations.api.parameters import (
     Since,
     Until,
 )
+from error_manager.monitoring.answers import Similar
 from error_manager.security.auth import Caller
 from error_manager.storage.base import Page
 from error_manager.storage.findings import (
@@ -65,6 +66,22 @@ class NewFeedback(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whether a recommendation has helped."""
 
     helped: bool
+
+
+class LikeText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A text to find similar patterns for, in these projects or all."""
+
+    text: str
+    projects: list[int] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarPatterns:
+    """The most similar first; `is_degraded`: the index is away, so there are none."""
+
+    items: tuple[Similar, ...]
+    is_degraded: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +235,30 @@ async def give_feedback(
     return await findings.pattern_analysis(services, pattern)
 
 
+@get("/patterns/{number:int}/similar", summary="List similar patterns")
+async def list_similar(services: Services, number: PatternNumber, limit: Limit = 10) -> SimilarPatterns:
+    """Return the patterns most like one: what they share, and how they were resolved."""
+    found, is_degraded = await findings.similar_patterns(services, parameters.pattern_id(number), limit=limit)
+    return SimilarPatterns(items=found, is_degraded=is_degraded)
+
+
+@post("/similar", summary="Find patterns like a text", status_code=HTTP_200_OK)
+async def find_similar(services: Services, request: Request[Caller, Any, Any]) -> SimilarPatterns:
+    """Return the patterns that are like a trace, a message or words.
+
+    Body: `{"text": "Traceback (most recent call last): ...", "projects": [1], "limit": 10}`; only the text is
+    needed.
+    """
+    wanted = await read_json(request, LikeText)
+    found, is_degraded = await findings.patterns_like(
+        services,
+        clean_text(wanted.text),
+        project_ids=parameters.project_ids(wanted.projects),
+        limit=wanted.limit,
+    )
+    return SimilarPatterns(items=found, is_degraded=is_degraded)
+
+
 @get("/changes", summary="List releases, deploys and changes of configuration")
 async def list_changes(  # noqa: PLR0917  # as above
     services: Services,
@@ -274,6 +315,8 @@ router = Router(
         list_analyses,
         read_analysis,
         give_feedback,
+        list_similar,
+        find_similar,
         list_changes,
         add_change,
     ],

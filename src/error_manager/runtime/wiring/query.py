@@ -18,6 +18,7 @@ from error_manager.monitoring.dashboard import StatusLine
 from error_manager.runtime.host import host_facts
 from error_manager.runtime.program import shown
 from error_manager.runtime.settings import Settings
+from error_manager.runtime.wiring.indexing import index_services
 from error_manager.runtime.wiring.linear import compile_linear
 from error_manager.security.encryption import open_sealer
 from error_manager.storage.files import FolderFiles
@@ -87,6 +88,7 @@ def query_services(settings: Settings, connections: Pool, live: LiveHub) -> Quer
         queries=PostgresQueries(connections),
         rules=PostgresRules(connections),
         findings=PostgresFindings(connections),
+        index=index_services(settings, connections)[0],
         compile_pattern=compile_linear,
         access=PostgresAccess(connections),
         sealer=sealer,

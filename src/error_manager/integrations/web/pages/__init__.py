@@ -7,6 +7,7 @@ from litestar import Router
 from error_manager.integrations.web.pages.connect import show_arrival, show_connect
 from error_manager.integrations.web.pages.files import send_file
 from error_manager.integrations.web.pages.insights import show_insights
+from error_manager.integrations.web.pages.like import ask_like, find_like
 from error_manager.integrations.web.pages.merging import choose, confirm, merge, split
 from error_manager.integrations.web.pages.pattern import (
     change_status,
@@ -25,6 +26,8 @@ router = Router(
     route_handlers=[
         start,
         show_insights,
+        ask_like,
+        find_like,
         list_patterns,
         show_pattern,
         show_pattern_error,
