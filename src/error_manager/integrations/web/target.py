@@ -15,7 +15,11 @@ def target_url(target: Target) -> str:
         case TargetKind.PROJECT:
             return f"/patterns?project={target.project_id}"
         case TargetKind.RELEASE:
-            return f"/patterns?project={target.project_id}&release={quote(target.key)}"
+            return f"/patterns?project={target.project_id}&release={_quoted(target.key)}"
         case TargetKind.MODULE | TargetKind.SEVERITY:
-            term = quote(f'{target.kind.value}:"{target.key}"')
+            term = _quoted(f'{target.kind.value}:"{target.key}"')
             return f"/patterns?project={target.project_id}&q={term}"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, errors="replace")
