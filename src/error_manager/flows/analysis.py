@@ -8,19 +8,35 @@ two that do the same only one can keep it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
+from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_services import AnalysisServices
 from error_manager.flows.analysis_window import HISTORY, floor_hour, floor_minute, moved
-from error_manager.flows.hourly import find_forecasts, find_frequencies, find_risks, told_frequencies
+from error_manager.flows.hourly import (
+    Rhythms,
+    find_forecasts,
+    find_frequencies,
+    find_risks,
+    told_frequencies,
+)
 from error_manager.flows.month import Month, read_month
+from error_manager.flows.relations import causes_of, find_relations
+from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.base import Cursor, InboxSource
-from error_manager.storage.findings import Change, ChangeKind, Findings, PatternAnalysis
+from error_manager.storage.findings import (
+    Change,
+    ChangeKind,
+    CorrelationSet,
+    Findings,
+    PatternAnalysis,
+    joined_analyses,
+)
 
 CLOSED_AFTER: Final = timedelta(seconds=120)
 """A bucket is complete this long after its end; what arrives later corrects counts and fires nothing."""
@@ -58,20 +74,30 @@ async def is_hour_due(svc: AnalysisServices) -> bool:
 
 
 async def analyze_hours(svc: AnalysisServices) -> None:
-    """Do what is done each hour, project by project.
+    """Do what is done each hour: relations within each organization, then each of its projects.
 
     Raises:
         StorageError: the database is away, or another process was faster; try again.
     """
     hour, meter = floor_hour(await settled(svc)), svc.meter()
-    for project in await svc.source.projects():
-        if await _is_due(svc, project, hour):
-            await analyze_hour(svc, project, meter, hour=hour)
+    projects = await svc.source.projects()
+    for organization_id in sorted({project.organization_id for project in projects}):
+        mine = [project for project in projects if project.organization_id == organization_id]
+        due = [project for project in mine if await _is_due(svc, project, hour)]
+        if due:
+            relations = await meter.run("relations", due[0].id, _relations(svc, organization_id, mine, hour))
+            for project in due:
+                await analyze_hour(svc, project, meter, hour=hour, relations=relations)
     await _keep_runs(svc, meter)
 
 
 async def analyze_hour(
-    svc: AnalysisServices, project: AnalysedProject, meter: StepMeter, *, hour: datetime
+    svc: AnalysisServices,
+    project: AnalysedProject,
+    meter: StepMeter,
+    *,
+    hour: datetime,
+    relations: CorrelationSet | None,
 ) -> None:
     """Find what a month of a project says, and keep all of it with where the project stands."""
     position = await svc.findings.state(project.id, HOURS)
@@ -79,11 +105,18 @@ async def analyze_hour(
     month = await meter.run("month", project.id, _month(svc, project, hour))
     forecasts = None
     if month is not None:
-        found = await meter.run("frequencies", project.id, find_frequencies(month))
         forecasts = await meter.run("forecasts", project.id, find_forecasts(month))
-        if found is not None:
-            patterns += told_frequencies(month, found)
-            patterns += await meter.run("risks", project.id, find_risks(svc.source, month, found, {})) or ()
+        rhythms = await meter.run("frequencies", project.id, find_frequencies(month))
+        if rhythms is not None:
+            patterns += told_frequencies(month, rhythms)
+            risks = find_risks(svc.source, month, rhythms, causes_of(relations))
+            patterns += await meter.run("risks", project.id, risks) or ()
+        if svc.index is not None:
+            kin = find_kin(svc.index, svc.findings, month)
+            patterns += await meter.run("similar", project.id, kin) or ()
+        if rhythms is not None and svc.index is not None:
+            advice = _advice(svc, svc.index, month, rhythms, relations, found=patterns)
+            patterns += await meter.run("recommendations", project.id, advice) or ()
     step = moved(position, project.id, HOURS, hour)
     kept = Findings(states=(step,), patterns=tuple(patterns), forecasts=forecasts)
     await meter.run("keep", project.id, _kept(svc, kept))
@@ -143,6 +176,32 @@ async def _is_due(svc: AnalysisServices, project: AnalysedProject, hour: datetim
 async def _month(svc: AnalysisServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:
     month = await read_month(svc.source, project, until=hour)
     return month, 0 if month is None else len(month.facts)
+
+
+async def _relations(
+    svc: AnalysisServices, organization_id: int, projects: Sequence[AnalysedProject], hour: datetime
+) -> tuple[CorrelationSet, int]:
+    found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
+    await svc.findings.keep(Findings(correlations=found))
+    return found, items
+
+
+async def _advice(
+    svc: AnalysisServices,
+    index: IndexServices,
+    month: Month,
+    rhythms: Rhythms,
+    relations: CorrelationSet | None,
+    *,
+    found: Sequence[PatternAnalysis],
+) -> tuple[tuple[PatternAnalysis, ...], int]:
+    """Return recommendations from what is kept and what was found in this hour."""
+    kept = await svc.findings.analysis([fact.id for fact in month.facts])
+    joined = {one.pattern_id: one for one in joined_analyses([*kept.values(), *found])}
+    facts = Facts(frequencies=rhythms.found, relations=relations, analyses=joined)
+    return await find_advice(
+        month, facts, index=index, source=svc.source, findings=svc.findings, diagnoser=svc.diagnoser
+    )
 
 
 async def _kept(svc: AnalysisServices, findings: Findings) -> tuple[None, int]:
