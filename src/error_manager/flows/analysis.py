@@ -8,7 +8,7 @@ two that do the same only one can keep it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,7 +35,6 @@ from error_manager.storage.findings import (
     CorrelationSet,
     Findings,
     PatternAnalysis,
-    joined_analyses,
 )
 
 CLOSED_AFTER: Final = timedelta(seconds=120)
@@ -99,27 +98,21 @@ async def analyze_hour(
     hour: datetime,
     relations: CorrelationSet | None,
 ) -> None:
-    """Find what a month of a project says, and keep all of it with where the project stands."""
+    """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
     position = await svc.findings.state(project.id, HOURS)
-    patterns: list[PatternAnalysis] = []
     month = await meter.run("month", project.id, _month(svc, project, hour))
-    forecasts = None
     if month is not None:
-        forecasts = await meter.run("forecasts", project.id, find_forecasts(month))
-        rhythms = await meter.run("frequencies", project.id, find_frequencies(month))
+        await meter.run("forecasts", project.id, _forecasts(svc, month))
+        rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
         if rhythms is not None:
-            patterns += told_frequencies(month, rhythms)
-            risks = find_risks(svc.source, month, rhythms, causes_of(relations))
-            patterns += await meter.run("risks", project.id, risks) or ()
+            causes = causes_of(relations)
+            await meter.run("risks", project.id, _kept(svc, find_risks(svc.source, month, rhythms, causes)))
         if svc.index is not None:
-            kin = find_kin(svc.index, svc.findings, month)
-            patterns += await meter.run("similar", project.id, kin) or ()
-        if rhythms is not None and svc.index is not None:
-            advice = _advice(svc, svc.index, month, rhythms, relations, found=patterns)
-            patterns += await meter.run("recommendations", project.id, advice) or ()
-    step = moved(position, project.id, HOURS, hour)
-    kept = Findings(states=(step,), patterns=tuple(patterns), forecasts=forecasts)
-    await meter.run("keep", project.id, _kept(svc, kept))
+            await meter.run("similar", project.id, _kept(svc, find_kin(svc.index, svc.findings, month)))
+        if svc.index is not None and rhythms is not None:
+            advice = _advice(svc, svc.index, month, rhythms, relations)
+            await meter.run("recommendations", project.id, _kept(svc, advice))
+    await svc.findings.keep(Findings(states=(moved(position, project.id, HOURS, hour),)))
 
 
 async def settled(svc: AnalysisServices) -> datetime:
@@ -186,27 +179,39 @@ async def _relations(
     return found, items
 
 
+async def _forecasts(svc: AnalysisServices, month: Month) -> tuple[None, int]:
+    found, items = await find_forecasts(month)
+    await svc.findings.keep(Findings(forecasts=found))
+    return None, items
+
+
+async def _frequencies(svc: AnalysisServices, month: Month) -> tuple[Rhythms, int]:
+    found, items = await find_frequencies(month)
+    await svc.findings.keep(Findings(patterns=told_frequencies(month, found)))
+    return found, items
+
+
 async def _advice(
     svc: AnalysisServices,
     index: IndexServices,
     month: Month,
     rhythms: Rhythms,
     relations: CorrelationSet | None,
-    *,
-    found: Sequence[PatternAnalysis],
 ) -> tuple[tuple[PatternAnalysis, ...], int]:
-    """Return recommendations from what is kept and what was found in this hour."""
     kept = await svc.findings.analysis([fact.id for fact in month.facts])
-    joined = {one.pattern_id: one for one in joined_analyses([*kept.values(), *found])}
-    facts = Facts(frequencies=rhythms.found, relations=relations, analyses=joined)
+    facts = Facts(frequencies=rhythms.found, relations=relations, analyses=kept)
     return await find_advice(
         month, facts, index=index, source=svc.source, findings=svc.findings, diagnoser=svc.diagnoser
     )
 
 
-async def _kept(svc: AnalysisServices, findings: Findings) -> tuple[None, int]:
-    await svc.findings.keep(findings)
-    return None, len(findings.patterns)
+async def _kept(
+    svc: AnalysisServices, work: Awaitable[tuple[tuple[PatternAnalysis, ...], int]]
+) -> tuple[None, int]:
+    """Keep what a step tells of patterns."""
+    found, items = await work
+    await svc.findings.keep(Findings(patterns=found))
+    return None, items
 
 
 async def _keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:

@@ -17,12 +17,13 @@ import numpy as np
 import structlog
 
 from error_manager.analysis.aggregator import SeriesTable
-from error_manager.analysis.baseline import Baseline, baseline, departures
+from error_manager.analysis.baseline import Baseline, departures
 from error_manager.analysis.frequency import state_facts
 from error_manager.analysis.pattern_state import Facts, StateChange, next_state
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows.analysis_window import HISTORY, floor_hour, moved
 from error_manager.flows.month import read_day, read_month
+from error_manager.flows.month import usual as usual_of
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, PatternFact
 from error_manager.storage.findings import AnalysisState, Findings, FindingStore, PatternAnalysis
 
@@ -85,13 +86,7 @@ class StateWatch:
         month = await read_month(self._source, project, until=hour)
         if month is None:
             return None
-        known = await asyncio.to_thread(
-            baseline,
-            month.hourly.counts,
-            month.minutes.counts,
-            start_s=float(month.hourly.start_s),
-            first_seen_s=month.first_seen_s,
-        )
+        known = await asyncio.to_thread(usual_of, month)
         self._usual[project.id] = _Usual(until=hour, facts=month.facts, hourly=month.hourly, known=known)
         return self._usual[project.id]
 

@@ -14,6 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from error_manager.storage.base import Ledger
+from error_manager.storage.findings import AnalysisRun
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -51,6 +52,33 @@ class LedgerCollector(Collector):
             "Errors received that neither wait nor ended: 0 unless something is broken.",
             value=self._ledger.unexplained,
         )
+
+
+class AnalysisCollector(Collector):
+    """Yields what the newest run of each step of the analysis cost."""
+
+    def __init__(self, runs: Iterable[AnalysisRun]) -> None:
+        """Keep the runs."""
+        self._runs = tuple(runs)
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield each metric family."""
+        families = (
+            ("step_seconds", "How long the newest run of a step took.", lambda run: run.took_s),
+            ("step_cpu_seconds", "Processor time of the newest run of a step.", lambda run: run.cpu_s),
+            ("step_items", "Items that the newest run of a step looked at.", lambda run: run.items),
+            ("step_failed", "1 when the newest run of a step failed.", lambda run: not run.is_done),
+            (
+                "step_started_timestamp_seconds",
+                "When the newest run of a step began.",
+                lambda run: run.started_at.timestamp(),
+            ),
+        )
+        for name, text, value in families:
+            family = GaugeMetricFamily(f"error_manager_analysis_{name}", text, labels=("step",))
+            for run in self._runs:
+                family.add_metric((run.step,), float(value(run)))
+            yield family
 
 
 def render(ledger: Ledger | None, *, more: Iterable[Collector] = ()) -> bytes:
