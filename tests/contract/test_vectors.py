@@ -5,15 +5,41 @@ The server is the client library's own, in memory: a real one is not to be had w
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from qdrant_client import AsyncQdrantClient
+from tests.contract.pattern_source_contract import PatternSourceContract
+from tests.contract.rule_store_contract import errors
 from tests.contract.vector_index_contract import VectorIndexContract
 
+from error_manager.core.encoding import event_to_json
+from error_manager.core.types import PatternId
 from error_manager.runtime.index import Desk, listening
-from error_manager.storage.memory_vectors import MemoryVectors
+from error_manager.storage.memory_vectors import MemorySamples, MemoryVectors
 from error_manager.storage.qdrant.edge import EdgeVectors
 from error_manager.storage.qdrant.remote import RemoteVectors
 from error_manager.storage.qdrant.server import ServerVectors
+from error_manager.storage.vectors import PatternKey, PatternSample
+
+
+class TestMemorySamples(PatternSourceContract):
+    """The twin of where patterns come from."""
+
+    @pytest.fixture
+    def source(self):
+        """Return the contract's errors, the newest of each pattern."""
+        newest = {error.entry.fingerprint.hash: error for error in errors()}
+        return MemorySamples(
+            *(
+                PatternSample(
+                    key=PatternKey(error.project_id, PatternId(number)),
+                    body=msgspec.json.encode(event_to_json(error.event)),
+                    title=error.entry.title,
+                    message=error.event.message,
+                )
+                for number, error in enumerate(newest.values(), 1)
+            )
+        )
 
 
 class TestMemoryVectors(VectorIndexContract):

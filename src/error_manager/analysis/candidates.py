@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from error_manager.analysis.event_stream import EventStream, Flags, Floats, Integers, spaced
+from error_manager.analysis.temporal import STEPS_WITHIN, Window
 
 SHORTEST_S: Final = 0.1
 LONGEST_S: Final = 1_000.0
@@ -34,13 +35,11 @@ _HOUR_S: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Effect seen after cause more often than its rate explains, at lags ``low_s`` <= lag < ``high_s``."""
+    """Effect seen after cause more often than its rate explains."""
 
     cause: int
     effect: int
-    is_same_host: bool
-    low_s: float
-    high_s: float
+    window: Window
     z: float
 
 
@@ -71,8 +70,8 @@ def lag_windows() -> Integers:
 
 def occasions(stream: EventStream, pattern: int) -> Integers:
     """Return the places of a pattern's occasions in the stream."""
-    own = stream.of(pattern)
-    places: Integers = spaced(stream.times[own]) + own.start
+    start = int(stream.first[pattern])
+    places: Integers = spaced(stream.lines.of(pattern, is_same_host=False)) + start
     return places
 
 
@@ -89,27 +88,30 @@ def find_candidates(stream: EventStream, sources: tuple[Integers, ...]) -> tuple
     expected = _expected_per_s(stream, owner, merged, few)
     share = _same_host_share(stream, owner, merged, few)
     found: list[Candidate] = []
+    apart_s = stream.longest_step_s * STEPS_WITHIN
     everywhere = _axis(stream, owner, merged, gap_s=0.0)
     by_host = _axis(stream, owner, merged, gap_s=stream.length_s + 10 * LONGEST_S)
     for cause, places in enumerate(few):
         if len(places) < FEWEST_OCCASIONS:
             continue
-        at = stream.times[places]
-        found.extend(_stand_out(cause, _count(everywhere, at, stream), expected[cause], is_same_host=False))
+        at = stream.earliest[places]
+        counts = _count(everywhere, at, stream)
+        found.extend(_stand_out(cause, counts, expected[cause], is_same_host=False, apart_s=apart_s))
         if stream.is_hosted:
             at = at + stream.hosts[places] * by_host.reach_s
             scaled = expected[cause] * share[cause]
-            found.extend(_stand_out(cause, _count(by_host, at, stream), scaled, is_same_host=True))
+            counts = _count(by_host, at, stream)
+            found.extend(_stand_out(cause, counts, scaled, is_same_host=True, apart_s=apart_s))
     return tuple(found)
 
 
 def _merged(stream: EventStream) -> Integers:
     """Return the places of events that are no repetition of the one before."""
-    new = np.ones(len(stream.times), dtype=np.bool_)
-    new[1:] = np.diff(stream.times) > MERGE_S
+    new = np.ones(len(stream.lines.times), dtype=np.bool_)
+    new[1:] = np.diff(stream.lines.times) > MERGE_S
     starts = stream.first[:-1]
     new[starts[starts < len(new)]] = True
-    new[1:] |= np.diff(stream.times) < 0
+    new[1:] |= np.diff(stream.lines.times) < 0
     return np.flatnonzero(new)
 
 
@@ -137,10 +139,10 @@ def _expected_per_s(
     """Return how many effects per second of lag follow a cause's occasions, by the rates of the hours."""
     hours = int(np.ceil(stream.length_s / _HOUR_S)) or 1
     rates = np.zeros((stream.n_patterns, hours))
-    np.add.at(rates, (owner[merged], (stream.times[merged] // _HOUR_S).astype(np.int64)), 1.0 / _HOUR_S)
+    np.add.at(rates, (owner[merged], (stream.lines.times[merged] // _HOUR_S).astype(np.int64)), 1.0 / _HOUR_S)
     times = np.zeros((stream.n_patterns, hours))
     for cause, places in enumerate(sources):
-        hour = (stream.times[places] // _HOUR_S).astype(np.int64)
+        hour = (np.maximum(0.0, stream.earliest[places]) // _HOUR_S).astype(np.int64)
         times[cause] = np.bincount(hour, minlength=hours)
     product: Floats = times @ rates.T
     return product
@@ -163,7 +165,7 @@ def _same_host_share(
 
 
 def _axis(stream: EventStream, owner: Integers, merged: Integers, *, gap_s: float) -> _Axis:
-    at = stream.times[merged] + stream.hosts[merged] * gap_s
+    at = stream.lines.times[merged] + stream.hosts[merged] * gap_s
     order = np.argsort(at, kind="stable")
     return _Axis(times=at[order], keys=owner[merged][order] * (len(EDGES) - 1), reach_s=gap_s)
 
@@ -180,32 +182,38 @@ def _count(axis: _Axis, at: Floats, stream: EventStream) -> Integers:
 
 
 def _stand_out(
-    cause: int, counts: Integers, expected_per_s: Floats, *, is_same_host: bool
+    cause: int, counts: Integers, expected_per_s: Floats, *, is_same_host: bool, apart_s: float
 ) -> Iterator[Candidate]:
-    """Yield the pairs of a cause with more than chance gives, each with its best window."""
+    """Yield the pairs of a cause with more than chance gives, each with its best window.
+
+    Where hosts write their log in steps, the best window that reaches over ``apart_s`` comes too.
+    """
     total = np.concatenate([np.zeros((len(counts), 1), dtype=np.int64), np.cumsum(counts, axis=1)], axis=1)
-    windows = _WINDOWS
-    seen = total[:, windows[:, 1]] - total[:, windows[:, 0]]
-    chance = expected_per_s[:, None] * (EDGES[windows[:, 1]] - EDGES[windows[:, 0]])[None, :] + 1e-9
+    low, high = _WINDOWS[:, 0], _WINDOWS[:, 1]
+    seen = total[:, high] - total[:, low]
+    chance = expected_per_s[:, None] * (EDGES[high] - EDGES[low])[None, :] + 1e-9
     likely: Flags = (seen >= FEWEST_HITS) & (seen > chance + _QUICK_Z * np.sqrt(chance))
     likely[cause] = False
     effect, window = np.nonzero(likely)
     k, mean = seen[effect, window], chance[effect, window]
     z = np.sqrt(2 * (k * np.log(k / mean) - (k - mean)))
-    order = np.lexsort((-z, effect))
-    before = -1
-    for place in order.tolist():
-        if z[place] >= CANDIDATE_Z and effect[place] != before:
-            before = int(effect[place])
-            low, high = windows[window[place]]
-            yield Candidate(
-                cause=cause,
-                effect=before,
+    is_long = EDGES[high[window]] >= apart_s
+    told: set[tuple[int, bool]] = set()
+    for place in np.lexsort((-z, effect))[: len(z)].tolist():
+        key = int(effect[place]), bool(is_long[place])
+        if z[place] < CANDIDATE_Z or key in told:
+            continue
+        told.add(key)
+        yield Candidate(
+            cause=cause,
+            effect=key[0],
+            window=Window(
                 is_same_host=is_same_host,
-                low_s=float(EDGES[low]),
-                high_s=float(EDGES[high]),
-                z=float(z[place]),
-            )
+                low_s=float(EDGES[low[window[place]]]),
+                high_s=float(EDGES[high[window[place]]]),
+            ),
+            z=float(z[place]),
+        )
 
 
 _WINDOWS: Final = lag_windows()

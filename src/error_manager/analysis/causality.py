@@ -9,6 +9,7 @@ others.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,7 +70,7 @@ class CausalGraph:
 
     Attributes:
         edges: each ordered pair of kinds that both occurred.
-        order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; the rest is company.
+        order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; company has the rest.
         precedence: per kind, how much it comes before the others (mean log ratio).
         company: per kind, how many other kinds are near one of its events on average.
     """
@@ -132,7 +133,7 @@ def causal_graph(
     far_s = _far(t)
     occurred = np.bincount(k, minlength=kind_count)
     tally = _tally(t, k, p, kind_count, tick=tick, far_s=far_s)
-    chance = (tally.far + tally.far.T) / 2 / (far_s[1] - far_s[0])
+    chance = (tally.far + tally.far.T) / 2 / _exposure_s(t, far_s)
     together = tally.before + (tally.unordered - np.diag(occurred)) / 2
     trust = _order_trust(tally, together, chance, tick)
     precedence = np.log((together + _PRIOR) / (together.T + _PRIOR)).mean(axis=1)
@@ -163,6 +164,12 @@ def _far(times_s: Array) -> tuple[float, float]:
     """Return the range of lags taken to be unrelated; at most half of the span of all events."""
     span = float(np.ptp(times_s)) if len(times_s) else 0.0
     return max(min(FAR_S[0], span / 8), 1e-9), max(min(FAR_S[1], span / 2), 2e-9)
+
+
+def _exposure_s(times_s: Array, far_s: tuple[float, float]) -> float:
+    """Return how much of the far range an event has before it on average; the first ones have none."""
+    span = max(float(np.ptp(times_s)), far_s[1]) if len(times_s) else far_s[1]
+    return (far_s[1] - far_s[0]) * (1 - (far_s[0] + far_s[1]) / (2 * span))
 
 
 def _tally(t: Array, k: Codes, p: Codes, count: int, *, tick: float, far_s: tuple[float, float]) -> _Tally:
@@ -200,7 +207,7 @@ def _fade(times: Array, kinds: Codes, before: Matrix, tick: float) -> None:
     for at, (moment, kind) in enumerate(zip(moments, codes, strict=True)):
         weight *= fading[at]
         while moments[passed] < moment - tick:
-            weight[codes[passed]] += np.exp((moments[passed] - moment) / FADE_S)
+            weight[codes[passed]] += math.exp((moments[passed] - moment) / FADE_S)
             passed += 1
         by_effect[kind] += weight
 

@@ -126,7 +126,7 @@ def _counts(stream: EventStream) -> _Counts:
     reach_s = stream.length_s + 1.0
     seen_s = np.concatenate([[0.0], np.cumsum(~stream.hidden) * MINUTE_S])
     return _Counts(
-        line=stream.times + owner * reach_s,
+        line=stream.lines.times + owner * reach_s,
         origin=np.arange(stream.n_patterns, dtype=np.float64) * reach_s,
         seen_s=seen_s,
     )

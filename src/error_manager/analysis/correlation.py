@@ -107,9 +107,7 @@ def _links(stream: EventStream, sources: tuple[Integers, ...]) -> dict[tuple[int
             sources[candidate.cause],
             cause=candidate.cause,
             effect=candidate.effect,
-            is_same_host=candidate.is_same_host,
-            low_s=candidate.low_s,
-            high_s=candidate.high_s,
+            window=candidate.window,
             least_z=_KEPT_Z,
         )
         pair = candidate.cause, candidate.effect
@@ -131,7 +129,7 @@ def _relation(link: Link, lag: Lag, q_value: float, explained: Explanation | Non
         effect=link.effect,
         kind=kind,
         score=round(float(1.0 - np.exp(-link.z / 10.0)) if kind is Kind.DIRECT else 0.1 * (1.0 - q_value), 4),
-        window_s=link.high_s,
+        window_s=link.window.high_s,
         lag_s=lag.median_s,
         lag_spread_s=(lag.lower_s, lag.upper_s),
         support=link.hits,
@@ -140,6 +138,6 @@ def _relation(link: Link, lag: Lag, q_value: float, explained: Explanation | Non
         lift=link.hits / link.occasions / link.base_share,
         p_value=link.p_value,
         q_value=q_value,
-        is_same_host=link.is_same_host,
+        is_same_host=link.window.is_same_host,
         explained_by=None if explained is None else explained.by,
     )

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from error_manager.analysis.common_burst import common_bursts
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -21,19 +23,6 @@ MINUTE_S: Final = 60.0
 SPACING_S: Final = 600.0
 """Occurrences closer than this are one occasion: retries and bursts count once, and ten minutes are the
 longest lag that most links have. Shorter spacing lets one burst bring dozens of hits (tried: 120 and 300)."""
-BURST_WIDTHS: Final = (1, 2, 5, 10, 20)
-"""Minutes over which a common burst is looked for: from a storm to a spike of load."""
-BURST_Z: Final = 4.0
-BURST_PATTERNS: Final = 8.0
-"""A common burst is a stretch with this many more active patterns per minute than its surroundings ..."""
-BURST_SHARE: Final = 0.1
-"""... or this share of the patterns where that is less, but never fewer than four."""
-_FEWEST_BURST_PATTERNS: Final = 4.0
-_SURROUNDINGS: Final = 120
-"""Minutes on each side whose median is the usual number of active patterns."""
-_PHASES: Final = 8
-"""Half hours on each side whose same minute is the usual number at this minute of the clock (cron)."""
-_HALF_HOUR: Final = 30
 CHANGE_S: Final = 300.0
 """After a deploy, errors of all kinds come for some minutes."""
 STEPS_S: Final = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
@@ -50,43 +39,64 @@ collection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventStream:
-    """Events of a window, with times in seconds since its start.
+class Lines:
+    """Times of each pattern, sorted: by themselves, and host after host with ``reach_s`` between.
 
-    ``times``, ``hosts`` are sorted by pattern, then time; ``first`` has the place of each pattern's first
-    event (n_patterns + 1 entries). ``since`` is from when on a pattern is complete. ``hidden`` says of each
-    minute whether it is left out. ``step_s`` is the interval in which a host writes its log, 0 where it does
-    not. ``by_host`` are the times of each pattern host after host, ``reach_s`` apart, sorted.
-    ``is_hosted`` is False when no hosts were given.
+    ``first`` has the place of each pattern's first time (n_patterns + 1 entries).
     """
 
     times: Floats
-    hosts: Integers
     by_host: Floats
-    reach_s: float
     first: Integers
+
+    def of(self, pattern: int, *, is_same_host: bool) -> Floats:
+        """Return a pattern's times; host after host when only those on the same host matter."""
+        own = slice(int(self.first[pattern]), int(self.first[pattern + 1]))
+        return (self.by_host if is_same_host else self.times)[own]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStream:
+    """Events of a window, sorted by pattern, then time; times in seconds since its start.
+
+    ``earliest`` is when an event may have happened: its time less the interval in which its host writes its
+    log (``step_s``, 0 where it does not). ``lines`` are the times to look effects up in, ``sharp`` those of hosts
+    that do not write in steps, ``early`` the earliest times. ``since`` is from when on a pattern is complete,
+    ``per_s`` the rate of each pattern on each host, ``hidden`` says of each minute whether it is left out.
+    ``is_hosted`` is False when no hosts were given.
+    """
+
+    earliest: Floats
+    hosts: Integers
+    first: Integers
+    lines: Lines
+    sharp: Lines
+    early: Lines
     since: Floats
     hidden: Flags
+    per_s: Floats
     step_s: Floats
     length_s: float
     is_hosted: bool
-
-    def line(self, pattern: int, *, is_same_host: bool) -> Floats:
-        """Return a pattern's times, sorted; host after host when only those on the same host matter."""
-        return (self.by_host if is_same_host else self.times)[self.of(pattern)]
-
-    def place_on_line(self, at: Floats, hosts: Integers, *, is_same_host: bool) -> Floats:
-        """Return where times are on such a line."""
-        return at + hosts * self.reach_s if is_same_host else at
 
     @property
     def n_patterns(self) -> int:
         """Return how many patterns there may be."""
         return len(self.first) - 1
 
-    def of(self, pattern: int) -> slice:
-        """Return the place of a pattern's events."""
-        return slice(int(self.first[pattern]), int(self.first[pattern + 1]))
+    @property
+    def reach_s(self) -> float:
+        """Return the distance of two hosts on one line: more than any shift, so they never come into touch."""
+        return self.length_s + 2 * SHIFTED_S
+
+    @property
+    def longest_step_s(self) -> float:
+        """Return the longest interval in which a host writes its log; 0 when none does."""
+        return float(self.step_s.max(initial=0.0))
+
+    def place_on_line(self, at: Floats, hosts: Integers, *, is_same_host: bool) -> Floats:
+        """Return where times are on a line."""
+        return at + hosts * self.reach_s if is_same_host else at
 
     def is_hidden(self, at: Floats) -> Flags:
         """Return of each time, in seconds since the start, whether it is outside the window or left out."""
@@ -123,38 +133,6 @@ def spaced(times: Floats, spacing_s: float = SPACING_S) -> Integers:
         kept.append(place)
         place = following[place]
     return np.array(kept, dtype=np.int64)
-
-
-def common_bursts(minutes: Integers, patterns: Integers, *, n_minutes: int, n_patterns: int) -> Flags:
-    """Return of each minute whether it belongs to a stretch in which many patterns rose at once.
-
-    Counted are the patterns active in a minute. Usual is the larger of the median of four hours and the
-    median of the same minute of the clock in the half hours around, so that cron jobs are usual.
-
-    Args:
-        minutes: minute of each event since the start, 0 <= minute < n_minutes.
-        patterns: pattern of each event.
-        n_minutes: minutes of the window.
-        n_patterns: patterns there may be.
-
-    Returns:
-        Flags, shape (n_minutes,).
-    """
-    seen = np.unique(minutes * n_patterns + patterns)
-    active = np.bincount(seen // n_patterns, minlength=n_minutes).astype(np.float64)
-    usual = np.maximum(_surrounding_median(active), _clock_median(active))
-    known = len(np.unique(patterns))
-    least = max(_FEWEST_BURST_PATTERNS, min(BURST_PATTERNS, BURST_SHARE * known))
-    excess, variance = active - usual, usual + 1.0
-    burst = np.zeros(n_minutes, dtype=np.bool_)
-    for width in BURST_WIDTHS:
-        if width > n_minutes:
-            break
-        total, spread = _sums(excess, width), np.sqrt(_sums(variance, width))
-        starts = np.flatnonzero((total > BURST_Z * spread) & (total > least * width))
-        for offset in range(width):
-            burst[starts + offset] = True
-    return burst
 
 
 def build_stream(
@@ -197,45 +175,42 @@ def build_stream(
     step_s = _steps(at, host)
     kept = ~hidden[minute]
     at, pattern, host = at[kept], pattern[kept], host[kept]
+    earliest = at - step_s[host]
+    is_sharp = step_s[host] == 0
     reach_s = length_s + 2 * SHIFTED_S
-    by_host = at + host * reach_s
-    first = np.concatenate([[0], np.cumsum(np.bincount(pattern, minlength=n_patterns))]).astype(np.int64)
+    lines = _lines(pattern, at, host * reach_s, n_patterns)
+    is_even = bool(is_sharp.all())
     return EventStream(
-        times=at,
+        earliest=earliest,
         hosts=host,
-        by_host=by_host[np.lexsort((by_host, pattern))],
-        reach_s=reach_s,
-        first=first,
+        first=lines.first,
+        lines=lines,
+        sharp=lines
+        if is_even
+        else _lines(pattern[is_sharp], at[is_sharp], host[is_sharp] * reach_s, n_patterns),
+        early=lines if is_even else _lines(pattern, earliest, host * reach_s, n_patterns),
         since=np.zeros(n_patterns) if since is None else np.maximum(0.0, since - start),
         hidden=hidden,
+        per_s=_rates(pattern, host, n_patterns, max(MINUTE_S, float(np.sum(~hidden)) * MINUTE_S)),
         step_s=step_s,
         length_s=length_s,
         is_hosted=hosts is not None and int(host.max(initial=0)) > 0,
     )
 
 
-def _surrounding_median(active: Floats) -> Floats:
-    reach = min(_SURROUNDINGS, max(1, len(active) // 2))
-    padded = np.pad(active, reach, mode="symmetric")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)[::5]
-    return np.repeat(np.median(windows, axis=1), 5)[: len(active)]
+def _lines(patterns: Integers, at: Floats, offset: Floats, n_patterns: int) -> Lines:
+    by_host = at + offset
+    first = np.concatenate([[0], np.cumsum(np.bincount(patterns, minlength=n_patterns))]).astype(np.int64)
+    return Lines(
+        times=at[np.lexsort((at, patterns))], by_host=by_host[np.lexsort((by_host, patterns))], first=first
+    )
 
 
-def _clock_median(active: Floats) -> Floats:
-    reach = _PHASES * _HALF_HOUR
-    if len(active) <= reach:
-        return np.zeros(len(active))
-    padded = np.pad(active, reach, mode="constant", constant_values=np.nan)
-    lags = range(0, 2 * reach + 1, _HALF_HOUR)
-    median: Floats = np.nanmedian(np.stack([padded[lag : lag + len(active)] for lag in lags]), axis=0)
-    return median
-
-
-def _sums(values: Floats, width: int) -> Floats:
-    """Return the sum of each ``width`` neighbours."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    sums: Floats = total[width:] - total[:-width]
-    return sums
+def _rates(pattern: Integers, host: Integers, n_patterns: int, seconds: float) -> Floats:
+    hosts = int(host.max(initial=0)) + 1
+    counts = np.bincount(pattern * hosts + host, minlength=n_patterns * hosts)
+    rates: Floats = counts.reshape(n_patterns, hosts) / seconds
+    return rates
 
 
 def _silences(at: Floats) -> list[tuple[float, float]]:

@@ -15,17 +15,24 @@ from typing import Final
 import numpy as np
 
 from error_manager.analysis.event_stream import EventStream, Flags, Integers
-from error_manager.analysis.temporal import Link, is_followed, is_preceded, usable
+from error_manager.analysis.temporal import Link, Window, is_followed, is_preceded, usable
 
 EXPLAINED: Final = -1.0
 """Log likelihood ratio (direct against explained) below which a link is dropped: explained is e times as
 likely."""
+OWN_EVIDENCE: Final = 1.0
+"""Of two links between the same patterns, the weaker one needs a ratio above this; else it is an echo."""
 CLEAR: Final = 2.0
 """The ratio from which the rest speaks clearly for a direct link."""
-_LOWEST: Final = 0.8
-_HIGHEST: Final = 1.1
+_LOWEST: Final = 0.6
+_HIGHEST: Final = 2.0
+_BROAD: Final = 0.4
 """The window of the explaining link, a little wider: what it brought about may lie just outside."""
 _TIE_S: Final = 0.05
+TWIN_S: Final = 0.05
+TWIN_SHARE: Final = 0.8
+"""Patterns of which four in five events come within this of one another are two names of one: neither explains
+the links of the other."""
 
 
 class Kind(StrEnum):
@@ -62,7 +69,8 @@ def explain(
         least_z: links weaker than this explain nothing.
     """
     strong = {pair: link for pair, link in links.items() if link.z >= least_z}
-    judge = _Judge(stream=stream, links=strong, sources=sources)
+    twins = frozenset(pair for pair in strong if _come_together(stream, *pair, sources))
+    judge = _Judge(stream=stream, links=strong, sources=sources, twins=twins)
     causes: dict[int, list[int]] = defaultdict(list)
     effects: dict[int, list[int]] = defaultdict(list)
     for cause, effect in sorted(strong):
@@ -81,6 +89,7 @@ class _Judge:
     stream: EventStream
     links: Mapping[tuple[int, int], Link]
     sources: tuple[Integers, ...]
+    twins: frozenset[tuple[int, int]]
 
     def by_cause(self, link: Link, causes: Sequence[int]) -> Explanation | None:
         """Return which of the causes of the cause brings about both; the effect itself makes it an echo."""
@@ -88,16 +97,16 @@ class _Judge:
         hit = _hits(self.stream, known, link)
         for other in causes:
             by = self.links[other, link.cause]
-            low_s, high_s = by.low_s * _LOWEST, by.high_s * _HIGHEST + _TIE_S
+            low_s, high_s = _reach(by)
             is_free = ~is_preceded(self.stream, known, other, low_s=low_s, high_s=high_s)
+            ratio = _ratio(hit, is_free, link)
             if other == link.effect:
-                if _ratio(hit, is_free, link) < EXPLAINED:
+                if ratio < (EXPLAINED if by.z < link.z else OWN_EVIDENCE):
                     return Explanation(kind=Kind.ECHO, by=other)
                 continue
             both = self.links.get((other, link.effect))
-            if both is None:
+            if both is None or self._are_twins(other, link):
                 continue
-            ratio = _ratio(hit, is_free, link)
             if ratio < EXPLAINED or (ratio < CLEAR and self._works_without(by, both)):
                 return Explanation(kind=Kind.COMMON_CAUSE, by=other)
         return None
@@ -107,15 +116,20 @@ class _Judge:
         known = self._known(link)
         hit = _hits(self.stream, known, link)
         for other in effects:
-            if other == link.effect or (other, link.effect) not in self.links:
+            if (other, link.effect) not in self.links or self._are_twins(other, link):
                 continue
             is_free = ~_led_to(self.stream, known, self.links[link.cause, other])
             if _ratio(hit, is_free, link) < EXPLAINED:
                 return Explanation(kind=Kind.INDIRECT, by=other)
         return None
 
+    def _are_twins(self, other: int, link: Link) -> bool:
+        """Return whether a pattern is the cause or the effect itself, or the same under another name."""
+        ends = link.cause, link.effect
+        return other in ends or any((other, end) in self.twins or (end, other) in self.twins for end in ends)
+
     def _known(self, link: Link) -> Integers:
-        return usable(self.stream, self.sources[link.cause], link.effect, high_s=link.high_s)
+        return usable(self.stream, self.sources[link.cause], link.effect, link.window)
 
     def _works_without(self, to_cause: Link, to_effect: Link) -> bool:
         """Return whether the other pattern has the effect also when the supposed cause does not come."""
@@ -124,15 +138,29 @@ class _Judge:
         return _ratio(_hits(self.stream, known, to_effect), is_free, to_effect) > CLEAR
 
 
+def _come_together(stream: EventStream, one: int, other: int, sources: tuple[Integers, ...]) -> bool:
+    for pattern, by in ((one, other), (other, one)):
+        at = stream.earliest[sources[pattern]]
+        line = stream.early.of(by, is_same_host=False)
+        near = np.searchsorted(line, at + TWIN_S, "right") > np.searchsorted(line, at - TWIN_S)
+        if np.mean(near) < TWIN_SHARE:
+            return False
+    return True
+
+
+def _reach(link: Link) -> tuple[float, float]:
+    """Return the lags that a link may have: its window is only where it stands out most."""
+    low_s, high_s = link.window.low_s, link.window.high_s
+    return low_s * _LOWEST if low_s > high_s * _BROAD else 0.0, high_s * _HIGHEST + _TIE_S
+
+
 def _led_to(stream: EventStream, places: Integers, link: Link) -> Flags:
-    low_s, high_s = link.low_s * _LOWEST, link.high_s * _HIGHEST
-    return is_followed(stream, places, link.effect, is_same_host=False, low_s=low_s, high_s=high_s)
+    low_s, high_s = _reach(link)
+    return is_followed(stream, places, link.effect, Window(is_same_host=False, low_s=low_s, high_s=high_s))
 
 
 def _hits(stream: EventStream, places: Integers, link: Link) -> Flags:
-    return is_followed(
-        stream, places, link.effect, is_same_host=link.is_same_host, low_s=link.low_s, high_s=link.high_s
-    )
+    return is_followed(stream, places, link.effect, link.window)
 
 
 def _ratio(hit: Flags, rest: Flags, link: Link) -> float:

@@ -69,7 +69,7 @@ def parse_families(texts: Mapping[str, str]) -> tuple[Family, ...]:
     families: list[Family] = []
     for name, text in texts.items():
         families += _families(name, text, problems)
-    problems += _between(families)
+    problems = problems or _between(families)  # a family that could not be read is missed by others
     if problems:
         raise ConfigurationError(problems)
     return tuple(families)
@@ -242,8 +242,8 @@ class _Needles:
             self._skip_class()
             return None, []
         if char == "(":
-            if self._pattern.startswith("?:", self._at):
-                self._at += 2
+            if self._pattern.startswith(("?:", "?-i:"), self._at):
+                self._at = self._pattern.index(":", self._at) + 1
             found = self.alternatives()
             self._at += 1
             return None, found

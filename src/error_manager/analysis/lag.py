@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from error_manager.analysis.event_stream import EventStream, Floats, Integers
-from error_manager.analysis.temporal import NEAR_SHIFTS, Link, usable
+from error_manager.analysis.temporal import NEAR_SHIFTS, Link, Window, lines_for, usable
 
 _BEYOND: Final = 1.5
 """The window, a little wider: a window of the grid may cut off the end of the lags."""
@@ -34,18 +34,21 @@ def measure_lag(stream: EventStream, places: Integers, link: Link) -> Lag:
         places: occasions of the cause.
         link: the link.
     """
-    low_s, high_s = link.low_s / _BEYOND, link.high_s * _BEYOND
-    known = usable(stream, places, link.effect, high_s=high_s)
-    if len(known) == 0:
-        known = places
-    at, hosts = stream.times[known], stream.hosts[known]
-    own = _first_lags(stream, link, at, hosts, low_s=low_s, high_s=high_s)
+    window = Window(
+        is_same_host=link.window.is_same_host,
+        low_s=link.window.low_s / _BEYOND,
+        high_s=link.window.high_s * _BEYOND,
+    )
+    known = usable(stream, places, link.effect, window)
+    at, hosts = stream.earliest[known], stream.hosts[known]
+    own = _first_lags(stream, link.effect, at, hosts, window)
+    if len(own) == 0:
+        middle_s = (link.window.low_s + link.window.high_s) / 2
+        return Lag(median_s=middle_s, lower_s=link.window.low_s, upper_s=link.window.high_s)
     moved = (at[:, None] + NEAR_SHIFTS[None, :]).ravel()
     spread = np.repeat(hosts, len(NEAR_SHIFTS))
     kept = ~stream.is_hidden(moved)
-    chance = _first_lags(stream, link, moved[kept], spread[kept], low_s=low_s, high_s=high_s)
-    if len(own) == 0:
-        return Lag(median_s=link.high_s, lower_s=link.low_s, upper_s=link.high_s)
+    chance = _first_lags(stream, link.effect, moved[kept], spread[kept], window)
     share = np.arange(1, len(own) + 1) / len(known)
     base = np.searchsorted(chance, own, "right") / max(1, int(kept.sum()))
     rise = np.maximum.accumulate((share - base) / (1.0 - np.minimum(base, 0.999)))
@@ -54,11 +57,9 @@ def measure_lag(stream: EventStream, places: Integers, link: Link) -> Lag:
     return Lag(median_s=half, lower_s=quarter, upper_s=three)
 
 
-def _first_lags(
-    stream: EventStream, link: Link, at: Floats, hosts: Integers, *, low_s: float, high_s: float
-) -> Floats:
-    """Return the lags of the first effects between ``low_s`` and ``high_s``, sorted; fewer than occasions."""
-    line = stream.line(link.effect, is_same_host=link.is_same_host)
-    on_line = stream.place_on_line(at, hosts, is_same_host=link.is_same_host)
-    lags = np.append(line, np.inf)[np.searchsorted(line, on_line + low_s)] - on_line
-    return np.sort(lags[lags < high_s])
+def _first_lags(stream: EventStream, effect: int, at: Floats, hosts: Integers, window: Window) -> Floats:
+    """Return the lags of the first effects within a window, sorted; fewer than occasions."""
+    line = lines_for(stream, window).of(effect, is_same_host=window.is_same_host)
+    on_line = stream.place_on_line(at, hosts, is_same_host=window.is_same_host)
+    lags = np.append(line, np.inf)[np.searchsorted(line, on_line + window.low_s)] - on_line
+    return np.sort(lags[lags < window.high_s])

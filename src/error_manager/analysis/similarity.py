@@ -37,6 +37,8 @@ _CAUSES: Final = 8
 _WORDS: Final = 48
 _WORD_CHARS: Final = 40
 _WORD: Final = re.compile(r"[^\W\d_][\w]*[^\W_]")
+_ASKED: Final = re.compile(r"[^\W\d_](?:[\w.$:]*\w)?")
+_NAME_CHARS: Final = 200
 _NAME_PART: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}(?![a-z])")
 _PLATFORM_OF_ENDING: Final = {
     "py": "python",
@@ -130,6 +132,23 @@ def features_of(event: ErrorEvent) -> tuple[Feature, ...]:
     return tuple(Feature(kind=kind, text=text, weight=weight) for (kind, text), weight in best.items())
 
 
+def asked_features(text: str) -> tuple[tuple[Feature, ...], ...]:
+    """Return for each word that a person typed what it may mean: a word, a type, a function, a module.
+
+    Args:
+        text: words, names of the code, or a message; the first ``_WORDS`` words count.
+    """
+    words = _ASKED.findall(mask_message(text, keeps_quoted=True).replace(WILDCARD, " "))
+    return tuple(_meanings(word) for word in dict.fromkeys(words[:_WORDS]) if len(word) <= _NAME_CHARS)
+
+
+def asked_share(asked: Sequence[Sequence[Feature]], found: SparseVector) -> float:
+    """Return the share (0..1) of the typed words that a pattern has in any of their meanings."""
+    there = frozenset(found.indices)
+    hits = sum(any(feature.index in there for feature in meanings) for meanings in asked)
+    return hits / len(asked) if asked else 0.0
+
+
 def sparse_vector(features: Iterable[Feature]) -> SparseVector:
     """Return the vector of features: the root of each weight, so that products are weights again."""
     weights: dict[int, float] = {}
@@ -158,10 +177,6 @@ class Comparison:
         """
         total = self._weight + _weight(other)
         return min(1.0, 2 * self._shared(other) / total) if total else 0.0
-
-    def coverage(self, other: SparseVector) -> float:
-        """Return the share (0..1) of this vector that the other has: for words that a person typed."""
-        return min(1.0, self._shared(other) / self._weight) if self._weight else 0.0
 
     def _shared(self, other: SparseVector) -> float:
         value_at = self._value_at
@@ -274,6 +289,17 @@ def _of_message(event: ErrorEvent, raised: ExceptionInfo | None) -> Iterator[tup
     yield FeatureKind.MESSAGE, message, WEIGHTS[FeatureKind.MESSAGE]
     yield from ((FeatureKind.WORD, word, WEIGHTS[FeatureKind.WORD]) for word in _words(message))
     yield FeatureKind.LOGGER, mask_sensitive(event.logger), WEIGHTS[FeatureKind.LOGGER]
+
+
+def _meanings(word: str) -> tuple[Feature, ...]:
+    texts = {(FeatureKind.WORD, word.lower()): WEIGHTS[FeatureKind.WORD]}
+    texts |= {(FeatureKind.WORD, part): _NAME_WORD for part in _name_words(word) if part != word.lower()}
+    if word[0].isupper():
+        texts[FeatureKind.TYPE, word] = WEIGHTS[FeatureKind.TYPE]
+    if "." in word:
+        for kind in (FeatureKind.FRAME, FeatureKind.MODULE, FeatureKind.LOGGER):
+            texts[kind, word] = WEIGHTS[kind]
+    return tuple(Feature(kind=kind, text=text, weight=weight) for (kind, text), weight in texts.items())
 
 
 def _words(text: str) -> list[str]:

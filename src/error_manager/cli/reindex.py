@@ -9,6 +9,7 @@ from rich.console import Console
 
 from error_manager.cli.counting import counting
 from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.core.wording import plural
 from error_manager.flows import indexing
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.indexing import open_index_services
@@ -40,5 +41,6 @@ async def _run(settings: Settings, *, is_whole: bool) -> int:
 
             fill = indexing.rebuild if is_whole else indexing.catch_up
             caught = await fill(services, told=told)
-    console.print(f"{caught.added:,} patterns indexed, {caught.removed:,} removed.", highlight=False)
+    patterns = plural(caught.added, "pattern")
+    console.print(f"{caught.added:,} {patterns} indexed, {caught.removed:,} removed.", highlight=False)
     return 0

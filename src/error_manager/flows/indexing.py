@@ -8,7 +8,7 @@ answer says that it is degraded.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -18,6 +18,8 @@ import structlog
 from error_manager.analysis.similarity import (
     Comparison,
     Feature,
+    asked_features,
+    asked_share,
     features_of,
     shared_features,
     sparse_vector,
@@ -41,6 +43,8 @@ from error_manager.storage.vectors import (
 CANDIDATES: Final = 30
 """Hits of the index that are compared: of 20 or 50 the best one is the same, for each of 7,300 errors of four
 sets of traces (bench/RESULTS.md)."""
+AT_LEAST: Final = 0.1
+"""Similarity below which a pattern is not called similar: a word or a library call in common."""
 MAX_TEXT_CHARS: Final = 20_000
 _NO_ID: Final = EventId("0" * 32)
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -152,13 +156,18 @@ async def similar_to(
     if not samples:
         raise NotFoundError(f"There is no pattern {key.pattern_id} in project {key.project_id}.")
     event = event_of(samples[0])
-    return await _answered(nearest(svc.index, event, project_ids=project_ids, limit=limit, exclude=key))
+    answer = await _answered(nearest(svc.index, event, project_ids=project_ids, limit=limit, exclude=key))
+    near = tuple(similar for similar in answer.patterns if similar.similarity >= AT_LEAST)
+    return replace(answer, patterns=near)
 
 
 async def search_like(
     svc: IndexServices, text: str, *, project_ids: tuple[ProjectId, ...] = (), limit: int
 ) -> SimilarAnswer:
     """Return the patterns that are like a text: a pasted trace, a message, or words.
+
+    A trace is compared as a whole. Of words each pattern has a few: how rare these are decides, which the
+    index knows.
 
     Args:
         svc: the services.
@@ -167,7 +176,9 @@ async def search_like(
         limit: most patterns.
     """
     event = _event_of_text(text[:MAX_TEXT_CHARS])
-    return await _answered(nearest(svc.index, event, project_ids=project_ids, limit=limit))
+    if _has_stack(event):
+        return await _answered(nearest(svc.index, event, project_ids=project_ids, limit=limit))
+    return await _answered(_having_words(svc.index, event, project_ids=project_ids, limit=limit))
 
 
 async def nearest(
@@ -180,25 +191,39 @@ async def nearest(
 ) -> tuple[SimilarPattern, ...]:
     """Return the patterns most like an error, the most similar first.
 
-    An error with a stack is compared as a whole. Of words alone each pattern has a few: how rare these are
-    decides, which the index knows.
-
     Raises:
         IndexUnavailableError: the index is away.
     """
     features = features_of(event)
     vector = sparse_vector(features)
     hits = await index.query(vector, project_ids=project_ids, limit=max(limit, CANDIDATES), exclude=exclude)
-    has_stack = bool(event.frames) or any(exception.frames for exception in event.exceptions)
     comparison = Comparison(vector)
-    if has_stack or exclude is not None:
-        ranked = sorted(((comparison.similarity(hit.vector), hit) for hit in hits), key=_order)
-    else:
-        ranked = [(comparison.coverage(hit.vector), hit) for hit in hits]
+    ranked = sorted(((comparison.similarity(hit.vector), hit) for hit in hits), key=_order)
+    return _told(ranked[:limit], features)
+
+
+async def _having_words(
+    index: VectorIndex, event: ErrorEvent, *, project_ids: tuple[ProjectId, ...], limit: int
+) -> tuple[SimilarPattern, ...]:
+    asked = asked_features(event.message)
+    features = {(feature.kind, feature.text): feature for meanings in asked for feature in meanings}
+    features |= {(feature.kind, feature.text): feature for feature in features_of(event)}
+    vector = sparse_vector(features.values())
+    hits = await index.query(vector, project_ids=project_ids, limit=limit)
+    return _told([(asked_share(asked, hit.vector), hit) for hit in hits], features.values())
+
+
+def _told(
+    ranked: Sequence[tuple[float, VectorHit]], features: Collection[Feature]
+) -> tuple[SimilarPattern, ...]:
     return tuple(
         SimilarPattern(key=hit.key, similarity=score, shared=shared_features(features, hit.vector))
-        for score, hit in ranked[:limit]
+        for score, hit in ranked
     )
+
+
+def _has_stack(event: ErrorEvent) -> bool:
+    return bool(event.frames) or any(exception.frames for exception in event.exceptions)
 
 
 def _order(pair: tuple[float, VectorHit]) -> tuple[float, float, PatternKey]:

@@ -46,12 +46,12 @@ from error_manager.storage.findings import (
     Scope,
     ScopeKind,
 )
+from error_manager.storage.rollup import MINUTES_KEPT
 
 MINUTES: Final = "minutes"
 """The state that says up to which minute anomalies were told."""
 RATES: Final = "rates"
 """The state that keeps the detector."""
-_MINUTES_KEPT: Final = timedelta(days=8)
 _AT_ONCE: Final = timedelta(hours=6)
 _DEPLOYS: Final = timedelta(hours=4)
 _FIRST: Final = timedelta(days=1)
@@ -101,9 +101,9 @@ class RateWatch:
 
     async def _beginning(self, project_id: ProjectId, until: datetime) -> datetime | None:
         """Return where a project begins that was never watched: with its first error, None without any."""
-        facts = await self._source.patterns(project_id, since=until - _MINUTES_KEPT)
+        facts = await self._source.patterns(project_id, since=until - MINUTES_KEPT)
         first = min((fact.first_seen for fact in facts), default=None)
-        return None if first is None else max(floor_hour(first), floor_hour(until - _MINUTES_KEPT))
+        return None if first is None else max(floor_hour(first), floor_hour(until - MINUTES_KEPT))
 
     async def _ready(self, project_id: ProjectId, position: AnalysisState | None, start: datetime) -> _Held:
         """Return a detector that has taken in what is before ``start``; it is not held until it is back."""
@@ -132,7 +132,7 @@ class RateWatch:
                 return _Held(detector=detector, through_at=kept.through_at, kept_at=kept.through_at)
         return _Held(
             detector=RateDetector(),
-            through_at=start - _MINUTES_KEPT,
+            through_at=start - MINUTES_KEPT,
             kept_at=kept.through_at if kept else None,
         )
 

@@ -26,6 +26,7 @@ from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.worker import Worker, build
 from error_manager.storage.base import Cursor
 from error_manager.storage.postgres.session import MINING, TRAINING
+from error_manager.storage.rollup import MINUTES_KEPT
 
 _IDLE_S: Final = 0.02
 _OTHERS_S: Final = 1.0  # how often a worker looks whether a slot of another one is left alone
@@ -38,7 +39,6 @@ _HOUSE_LOOK_S: Final = 1.0
 _TEMPLATES_LOOK_S: Final = 0.1
 _TEMPLATES_LOOKS: Final = 10  # after so many, templates are read and mined; at once after many unmatched
 _MANY_UNMATCHED: Final = 1_000
-_MINUTE_ROLLUPS: Final = timedelta(days=8)
 _log = structlog.get_logger()
 
 
@@ -184,7 +184,7 @@ class HouseKeeping:
         if now >= self._due_at:
             await self._worker.dictionaries.load(self._worker.store)
             await self._worker.store.keep_house(
-                today=datetime.now(UTC).date(), retention=self._retention, minutes=_MINUTE_ROLLUPS
+                today=datetime.now(UTC).date(), retention=self._retention, minutes=MINUTES_KEPT
             )
             self._due_at = now + _HOUSE_EVERY_S
         if self._worker.dictionaries.is_ready:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from error_manager.core.types import ErrorEvent, GroupId, ProjectId, Severity
@@ -16,6 +16,8 @@ from error_manager.storage.base import StoredError
 
 OTHER: Final = "(other)"
 TAG_VALUES_PER_DAY: Final = 100
+MINUTES_KEPT: Final = timedelta(days=15)
+"""How long counts per minute are kept: a detector that begins anew learns its week from two of them."""
 RELEASES_PER_DAY: Final = 50
 _CONTEXT_FACETS: Final = ("runtime", "os", "browser", "device")
 

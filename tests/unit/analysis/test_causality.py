@@ -159,3 +159,12 @@ def test_neither_zero_time_nor_names_nor_order_matter(seed, shift_s, names, orde
         twin = edge(other, names[found.cause], names[found.effect])
         assert twin.score == pytest.approx(found.score)
         assert (twin.is_reported, twin.lift) == (found.is_reported, pytest.approx(found.lift))
+
+
+def test_chance_is_the_same_for_short_and_long_streams():
+    """Unrelated kinds have a lift of 1 in two hours as in ten days, though the first events have no past."""
+    rng = np.random.default_rng(2)
+    for span_s, count in ((7_200.0, 4_000), (10 * DAY_S, 40_000)):
+        times, kinds = rng.uniform(0, span_s, count), rng.integers(0, 2, count)
+        graph = causal_graph(times, kinds, np.zeros(count, int), kind_count=2)
+        assert edge(graph, 0, 1).lift == pytest.approx(1.0, abs=0.05)

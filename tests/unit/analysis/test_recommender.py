@@ -198,7 +198,7 @@ def advice(number, confidence=0.5, family="a.b"):
 
 
 def test_votes_move_the_confidence_by_a_beta_prior():
-    """(8 c + up) / (8 + up + down); by hand (4 + 4) / 12; (4 + 1) / 9 by votes on its family."""
+    """(8 c + up) / (8 + up + down): (4 + 4) / 12, and (4 + 1) / 9 by votes on others of the family."""
     item = advice("x")
     assert voted(item, [Votes(recommendation_id="check:x", family="a.b", up=4, down=0)]) == pytest.approx(
         2 / 3

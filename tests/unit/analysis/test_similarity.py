@@ -17,6 +17,8 @@ from error_manager.analysis.similarity import (
     Feature,
     FeatureKind,
     SparseVector,
+    asked_features,
+    asked_share,
     features_of,
     shared_features,
     sparse_vector,
@@ -128,7 +130,7 @@ def test_an_empty_error_has_no_features():
     nothing = ErrorEvent(event_id=EventId("0" * 32), timestamp=NOW, message="")
     assert features_of(nothing) == ()
     assert Comparison(sparse_vector(())).similarity(sparse_vector(())) == 0.0
-    assert Comparison(sparse_vector(())).coverage(sparse_vector(())) == 0.0
+    assert asked_share((), sparse_vector(())) == 0.0
 
 
 @settings(max_examples=40, deadline=None)
@@ -170,7 +172,6 @@ def test_similarity_by_hand():
     one = SparseVector((1, 2, 3), (1.0, 2.0, 1.0))  # weights 1, 4, 1
     other = SparseVector((2, 4), (2.0, 3.0))  # weights 4, 9
     assert Comparison(one).similarity(other) == pytest.approx(2 * 4 / (6 + 13))
-    assert Comparison(one).coverage(other) == pytest.approx(4 / 6)
 
 
 @given(VECTORS, VECTORS)
@@ -218,6 +219,31 @@ def test_reasons_without_a_common_fault():
     kind = event(frame("label", "stock.tags"), value="'sku'")
     shared = shared_features(features_of(asked), sparse_vector(features_of(kind)))
     assert [(feature.kind, feature.text) for feature in shared] == [(K.TYPE, "KeyError")]
+
+
+def test_typed_words_have_meanings():
+    """A word is a word and the parts of its name; one like a type is a type, one with dots a place."""
+    found = [
+        {(one.kind, one.text) for one in meanings} for meanings in asked_features("disk KeyError a_b.load 7")
+    ]
+    assert found == [
+        {(K.WORD, "disk")},
+        {(K.WORD, "keyerror"), (K.WORD, "key"), (K.WORD, "error"), (K.TYPE, "KeyError")},
+        {
+            (K.WORD, "a_b.load"),
+            (K.WORD, "load"),
+            *((kind, "a_b.load") for kind in (K.FRAME, K.MODULE, K.LOGGER)),
+        },
+    ]
+
+
+def test_the_share_of_typed_words():
+    """A word counts once, in whichever meaning the pattern has it."""
+    vector = sparse_vector(features_of(event(frame("total"))))
+    shares = {
+        text: asked_share(asked_features(text), vector) for text in ("KeyError", "price", "price disk", "x")
+    }
+    assert shares == {"KeyError": 1.0, "price": 1.0, "price disk": 0.5, "x": 0.0}
 
 
 def test_every_kind_has_a_weight():

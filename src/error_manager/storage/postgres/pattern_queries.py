@@ -39,6 +39,7 @@ from error_manager.storage.postgres.reader import (
     some,
     text_query,
 )
+from error_manager.storage.rollup import MINUTES_KEPT
 
 _SQL: Final = named.load("patterns.sql")
 _COLUMNS: Final = _SQL["pattern_columns"]
@@ -46,8 +47,8 @@ _RELEASES: Final = _SQL["release_filter"]
 _ROLLUPS: Final = {Bucket.HOUR: sql.Identifier("rollup_hour"), Bucket.DAY: sql.Identifier("rollup_day")}
 _STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
 _COUNT: Final = 18  # place of the count in a row, behind the columns; the sort value follows
-_MINUTES_KEPT: Final = timedelta(days=7)
-"""How far back the counts by minute surely reach: housekeeping keeps eight days of them."""
+_MINUTES_KEPT: Final = MINUTES_KEPT - timedelta(days=1)
+"""How far back the counts by minute surely reach: housekeeping drops whole days."""
 _NO_RELEASES: Final = dict.fromkeys(("environments", "not_environments", "releases", "not_releases"))
 
 _OFFERED_S: Final = 10.0
