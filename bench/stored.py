@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from error_manager.core.encoding import event_to_json
+from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, ProjectId
+from error_manager.storage.compression import BodyCodec
 from error_manager.storage.postgres.connection import connect_sync
 
 _DAY_S = 86_400
@@ -52,6 +57,7 @@ def fill(url: str, size: Size) -> float:
         _load(connection, keys, times)
         for statement in _STATEMENTS:
             connection.execute(statement)  # type: ignore[arg-type]  # texts of ours
+        give_bodies(connection, size)
         connection.execute("VACUUM ANALYZE")
     return time.monotonic() - began
 
@@ -80,6 +86,30 @@ def made_up(size: Size, *, now: float) -> tuple[NDArray[np.int32], NDArray[np.fl
     return all_keys[inside][order], all_times[inside][order]
 
 
+def give_bodies(connection: psycopg.Connection[Any], size: Size) -> None:
+    """Give the newest error of each pattern a body with a stack: similar errors are found by it."""
+    codec, rng = BodyCodec(), np.random.default_rng(size.seed)
+    bodies = []
+    for pattern in range(1, size.patterns + 1):
+        places = rng.integers(0, 400, 12)
+        frames = tuple(
+            Frame(
+                function=f"step_{n}", module=f"shop.part{n % 60}", filename=f"shop/part{n % 60}.py", lineno=n
+            )
+            for n in places.tolist()
+        )
+        value = f"order {pattern} could not be written to shelf {pattern % 17}"
+        event = ErrorEvent(
+            event_id=EventId(f"{pattern:032x}"),
+            timestamp=datetime.now(UTC),
+            message=value,
+            exceptions=(ExceptionInfo(type=f"Error{pattern % 40}", value=value, frames=frames),),
+        )
+        bodies.append((pattern, codec.compress(ProjectId(1), msgspec.json.encode(event_to_json(event)))[1]))
+    with connection.cursor() as cursor:
+        cursor.executemany(_GIVE_BODY, bodies)
+
+
 def _load(connection: psycopg.Connection[Any], keys: NDArray[np.int32], times: NDArray[np.float64]) -> None:
     connection.execute("CREATE UNLOGGED TABLE bench_events (pattern int, at float8)")
     rows = np.zeros(keys.size, dtype=_ROW)
@@ -91,6 +121,16 @@ def _load(connection: psycopg.Connection[Any], keys: NDArray[np.int32], times: N
         copy.write(_TRAILER)
 
 
+_GIVE_BODY = """
+    UPDATE project_errors e SET body = d.body
+    FROM (VALUES (%s::int, %s::bytea)) AS d (pattern, body)
+    CROSS JOIN LATERAL (
+        SELECT id, timestamp FROM project_errors
+        WHERE project_id = 1 AND group_id = decode(md5(d.pattern::text), 'hex')
+        ORDER BY timestamp DESC, id DESC LIMIT 1
+    ) n
+    WHERE e.project_id = 1 AND e.timestamp = n.timestamp AND e.id = n.id
+"""
 _STATEMENTS = (
     """INSERT INTO error_patterns (id, project_id, pattern_hash, module, error_code, frequency, first_seen,
         last_seen, severity, severity_rank, title, message, culprit, users, metadata)

@@ -102,6 +102,22 @@ def collected(spans: Sequence[tuple[float, float]], buckets: Buckets, *, since_s
     return np.asarray(covered >= buckets.step_s - 1e-6, dtype=np.bool_)
 
 
+def gaps(
+    spans: Sequence[tuple[float, float]], *, start_s: float, end_s: float, since_s: float
+) -> tuple[tuple[float, float], ...]:
+    """Return the stretches of a window in which nobody collected; arguments as of ``collected``."""
+    found, at = [], start_s
+    for start, end in joined([(float("-inf"), since_s), *spans]):
+        if start > at:
+            found.append((at, min(start, end_s)))
+        at = max(at, end)
+        if at >= end_s:
+            break
+    else:
+        found.append((at, end_s))
+    return tuple((start, end) for start, end in found if end > start)
+
+
 def joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return spans in order of time, those joined that overlap or have less than a restart between them."""
     found: list[tuple[float, float]] = []

@@ -79,6 +79,7 @@ def _lines(
             yield f"{disk.name:<12}{_mib(disk.used_bytes):>16}{_mib(disk.free_bytes):>16}"
     if answer is not None:
         yield from _ledger_lines(answer)
+        yield from _analysis_lines(answer)
 
 
 def _memory_lines(host: HostFacts) -> Iterator[str]:
@@ -113,6 +114,20 @@ def _ledger_lines(answer: Mapping[str, Any]) -> Iterator[str]:
             f"Database {database['version']}: about {_counted(database['errors'], 'error')}, "
             f"{_counted(database['patterns'], 'pattern')}, "
             f"{_mib(database['size_bytes'])}, {_counted(database['dead_letters'], 'dead letter')}"
+        )
+
+
+def _analysis_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    runs = answer.get("runs") or ()
+    if not runs:
+        return
+    yield ""
+    yield f"{'Analysis':<18}{'began':<26}{'took':>10}{'processor':>12}{'items':>14}"
+    for run in runs:
+        failed = "" if run["is_done"] else f"  FAILED: {run['detail']}"
+        yield (
+            f"{run['step']:<18}{run['started_at'][:19]:<26}{run['took_s']:>8.2f} s{run['cpu_s']:>10.2f} s"
+            f"{run['items']:>14,}{failed}"
         )
 
 

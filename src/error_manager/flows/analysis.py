@@ -8,19 +8,34 @@ two that do the same only one can keep it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
+from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_services import AnalysisServices
 from error_manager.flows.analysis_window import HISTORY, floor_hour, floor_minute, moved
-from error_manager.flows.hourly import find_forecasts, find_frequencies, find_risks, told_frequencies
+from error_manager.flows.hourly import (
+    Rhythms,
+    find_forecasts,
+    find_frequencies,
+    find_risks,
+    told_frequencies,
+)
 from error_manager.flows.month import Month, read_month
+from error_manager.flows.relations import causes_of, find_relations
+from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.base import Cursor, InboxSource
-from error_manager.storage.findings import Change, ChangeKind, Findings, PatternAnalysis
+from error_manager.storage.findings import (
+    Change,
+    ChangeKind,
+    CorrelationSet,
+    Findings,
+    PatternAnalysis,
+)
 
 CLOSED_AFTER: Final = timedelta(seconds=120)
 """A bucket is complete this long after its end; what arrives later corrects counts and fires nothing."""
@@ -58,35 +73,46 @@ async def is_hour_due(svc: AnalysisServices) -> bool:
 
 
 async def analyze_hours(svc: AnalysisServices) -> None:
-    """Do what is done each hour, project by project.
+    """Do what is done each hour: relations within each organization, then each of its projects.
 
     Raises:
         StorageError: the database is away, or another process was faster; try again.
     """
     hour, meter = floor_hour(await settled(svc)), svc.meter()
-    for project in await svc.source.projects():
-        if await _is_due(svc, project, hour):
-            await analyze_hour(svc, project, meter, hour=hour)
+    projects = await svc.source.projects()
+    for organization_id in sorted({project.organization_id for project in projects}):
+        mine = [project for project in projects if project.organization_id == organization_id]
+        due = [project for project in mine if await _is_due(svc, project, hour)]
+        if due:
+            relations = await meter.run("relations", due[0].id, _relations(svc, organization_id, mine, hour))
+            for project in due:
+                await analyze_hour(svc, project, meter, hour=hour, relations=relations)
     await _keep_runs(svc, meter)
 
 
 async def analyze_hour(
-    svc: AnalysisServices, project: AnalysedProject, meter: StepMeter, *, hour: datetime
+    svc: AnalysisServices,
+    project: AnalysedProject,
+    meter: StepMeter,
+    *,
+    hour: datetime,
+    relations: CorrelationSet | None,
 ) -> None:
-    """Find what a month of a project says, and keep all of it with where the project stands."""
+    """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
     position = await svc.findings.state(project.id, HOURS)
-    patterns: list[PatternAnalysis] = []
     month = await meter.run("month", project.id, _month(svc, project, hour))
-    forecasts = None
     if month is not None:
-        found = await meter.run("frequencies", project.id, find_frequencies(month))
-        forecasts = await meter.run("forecasts", project.id, find_forecasts(month))
-        if found is not None:
-            patterns += told_frequencies(month, found)
-            patterns += await meter.run("risks", project.id, find_risks(svc.source, month, found, {})) or ()
-    step = moved(position, project.id, HOURS, hour)
-    kept = Findings(states=(step,), patterns=tuple(patterns), forecasts=forecasts)
-    await meter.run("keep", project.id, _kept(svc, kept))
+        await meter.run("forecasts", project.id, _forecasts(svc, month))
+        rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
+        if rhythms is not None:
+            causes = causes_of(relations)
+            await meter.run("risks", project.id, _kept(svc, find_risks(svc.source, month, rhythms, causes)))
+        if svc.index is not None:
+            await meter.run("similar", project.id, _kept(svc, find_kin(svc.index, svc.findings, month)))
+        if svc.index is not None and rhythms is not None:
+            advice = _advice(svc, svc.index, month, rhythms, relations)
+            await meter.run("recommendations", project.id, _kept(svc, advice))
+    await svc.findings.keep(Findings(states=(moved(position, project.id, HOURS, hour),)))
 
 
 async def settled(svc: AnalysisServices) -> datetime:
@@ -145,9 +171,47 @@ async def _month(svc: AnalysisServices, project: AnalysedProject, hour: datetime
     return month, 0 if month is None else len(month.facts)
 
 
-async def _kept(svc: AnalysisServices, findings: Findings) -> tuple[None, int]:
-    await svc.findings.keep(findings)
-    return None, len(findings.patterns)
+async def _relations(
+    svc: AnalysisServices, organization_id: int, projects: Sequence[AnalysedProject], hour: datetime
+) -> tuple[CorrelationSet, int]:
+    found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
+    await svc.findings.keep(Findings(correlations=found))
+    return found, items
+
+
+async def _forecasts(svc: AnalysisServices, month: Month) -> tuple[None, int]:
+    found, items = await find_forecasts(month)
+    await svc.findings.keep(Findings(forecasts=found))
+    return None, items
+
+
+async def _frequencies(svc: AnalysisServices, month: Month) -> tuple[Rhythms, int]:
+    found, items = await find_frequencies(month)
+    await svc.findings.keep(Findings(patterns=told_frequencies(month, found)))
+    return found, items
+
+
+async def _advice(
+    svc: AnalysisServices,
+    index: IndexServices,
+    month: Month,
+    rhythms: Rhythms,
+    relations: CorrelationSet | None,
+) -> tuple[tuple[PatternAnalysis, ...], int]:
+    kept = await svc.findings.analysis([fact.id for fact in month.facts])
+    facts = Facts(frequencies=rhythms.found, relations=relations, analyses=kept)
+    return await find_advice(
+        month, facts, index=index, source=svc.source, findings=svc.findings, diagnoser=svc.diagnoser
+    )
+
+
+async def _kept(
+    svc: AnalysisServices, work: Awaitable[tuple[tuple[PatternAnalysis, ...], int]]
+) -> tuple[None, int]:
+    """Keep what a step tells of patterns."""
+    found, items = await work
+    await svc.findings.keep(Findings(patterns=found))
+    return None, items
 
 
 async def _keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from error_manager.analysis.diagnosis import Diagnoser
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.rate_watch import RateWatch
+from error_manager.flows.services import IndexServices
 from error_manager.flows.state_watch import StateWatch
 from error_manager.storage.analysis_source import AnalysisSource
 from error_manager.storage.base import InboxSource
@@ -26,6 +28,8 @@ class AnalysisServices:
     inbox: InboxSource
     rates: RateWatch
     states: StateWatch
+    diagnoser: Diagnoser
+    index: IndexServices | None
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     cpu_clock: Callable[[], float]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Final
 
@@ -17,13 +17,13 @@ import numpy as np
 
 from error_manager.analysis.aggregator import PATTERN, Floats
 from error_manager.analysis.aggregator import Scope as SeriesScope
-from error_manager.analysis.baseline import baseline
+from error_manager.analysis.baseline import Baseline
 from error_manager.analysis.frequency import Frequency, frequencies
 from error_manager.analysis.prediction import ForecastTotal, Prediction
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
 from error_manager.analysis.season import hour_of_week
 from error_manager.core.types import PatternId
-from error_manager.flows.month import HOUR_S, Month
+from error_manager.flows.month import HOUR_S, Month, parts, usual
 from error_manager.storage.analysis_source import AnalysisSource, PatternFact, Reach, TagShare
 from error_manager.storage.findings import (
     ForecastRow,
@@ -111,13 +111,21 @@ def told_frequencies(month: Month, rhythms: Rhythms) -> tuple[PatternAnalysis, .
 
 
 def _frequencies(month: Month) -> Rhythms:
-    start_s = float(month.hourly.start_s)
-    hourly, minutes, first = month.hourly.counts, month.minutes.counts, month.first_seen_s
-    known = baseline(hourly, minutes, start_s=start_s, first_seen_s=first)
+    start_s, first, known = float(month.hourly.start_s), month.first_seen_s, usual(month)
     hours = hour_of_week(month.until.timestamp() - _DAY_H * HOUR_S, _DAY_H)
-    was_seen = np.isfinite(hourly[:, -_DAY_H:])
+    was_seen = np.isfinite(month.hourly.counts[:, -_DAY_H:])
+    found: list[Frequency] = []
+    for part in parts(len(first)):
+        mine = Baseline(**{one.name: getattr(known, one.name)[part] for one in fields(Baseline)})
+        found += frequencies(
+            month.hourly.counts[part],
+            month.minutes.counts[part],
+            mine,
+            start_s=start_s,
+            first_seen_s=first[part],
+        )
     return Rhythms(
-        found=frequencies(hourly, minutes, known, start_s=start_s, first_seen_s=first),
+        found=tuple(found),
         usual_day=known.level * np.where(was_seen, known.profile[:, hours], 0.0).sum(axis=1),
     )
 

@@ -408,8 +408,8 @@ async def status_view(svc: QueryServices) -> StatusView:
     """Return processes, queues, disks and the ledger; less of it while PostgreSQL is away."""
     host = await asyncio.to_thread(svc.host)
     try:
-        facts, errors, everything = await asyncio.gather(
-            svc.queries.facts(), ledger(svc), ledger(svc, category=None)
+        facts, errors, everything, runs = await asyncio.gather(
+            svc.queries.facts(), ledger(svc), ledger(svc, category=None), svc.findings.latest_runs()
         )
         slots = await asyncio.to_thread(_slots, svc, facts)
     except (StorageError, InboxCorruptError):
@@ -428,6 +428,7 @@ async def status_view(svc: QueryServices) -> StatusView:
         host=host,
         version=svc.version,
         now=svc.clock(),
+        runs=runs,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -22,12 +23,14 @@ from error_manager.analysis.aggregator import (
     stacked,
     summed,
 )
+from error_manager.analysis.baseline import Baseline, baseline
 from error_manager.flows.analysis_window import HISTORY, collection
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, CountRows, PatternFact
 
 HOUR_S = 3_600
 MINUTE_S = 60
 DAY = timedelta(days=1)
+_PART = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,28 @@ class Month:
         """Return the hours of patterns, modules and the whole project."""
         modules = summed(self.hourly, MODULE, [fact.module for fact in self.facts])
         return stacked([self.hourly, modules, summed(self.hourly, PROJECT, [""] * len(self.facts))])
+
+
+def parts(count: int) -> Iterator[slice]:
+    """Yield the rows of a table in parts: what is computed of all of them at once takes hundreds of MB."""
+    for start in range(0, count, _PART):
+        yield slice(start, start + _PART)
+
+
+def usual(month: Month) -> Baseline:
+    """Return what the patterns of a month usually do."""
+    first = month.first_seen_s
+    found = [
+        baseline(
+            month.hourly.counts[part],
+            month.minutes.counts[part],
+            start_s=float(month.hourly.start_s),
+            first_seen_s=first[part],
+        )
+        for part in parts(len(first))
+    ]
+    names = [part.name for part in fields(Baseline)]
+    return Baseline(**{name: np.concatenate([getattr(one, name) for one in found]) for name in names})
 
 
 async def read_month(source: AnalysisSource, project: AnalysedProject, *, until: datetime) -> Month | None:

@@ -17,12 +17,13 @@ import numpy as np
 import structlog
 
 from error_manager.analysis.aggregator import SeriesTable
-from error_manager.analysis.baseline import Baseline, baseline, departures
+from error_manager.analysis.baseline import Baseline, departures
 from error_manager.analysis.frequency import state_facts
 from error_manager.analysis.pattern_state import Facts, StateChange, next_state
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows.analysis_window import HISTORY, floor_hour, moved
-from error_manager.flows.month import Month, read_day, read_month
+from error_manager.flows.month import read_day, read_month
+from error_manager.flows.month import usual as usual_of
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, PatternFact
 from error_manager.storage.findings import AnalysisState, Findings, FindingStore, PatternAnalysis
 
@@ -35,9 +36,11 @@ States = Mapping[PatternId, StateChange]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Usual:
-    """What is usual in a project, learned from the month before an hour."""
+    """What is usual in a project, learned from the month before the hour ``until``."""
 
-    month: Month
+    until: datetime
+    facts: tuple[PatternFact, ...]
+    hourly: SeriesTable
     known: Baseline
 
 
@@ -66,7 +69,7 @@ class StateWatch:
             return None, 0
         before = _read(position)
         facts = await self._source.patterns(project.id, since=until - HISTORY)
-        minutes = await read_day(self._source, project, usual.month.facts, until=until)
+        minutes = await read_day(self._source, project, usual.facts, until=until)
         found = await asyncio.to_thread(_look, usual, facts, minutes, before, until)
         changed = tuple(
             _told(project.id, number, one, until) for number, one in found.items() if one.is_changed
@@ -78,19 +81,13 @@ class StateWatch:
     async def _learned(self, project: AnalysedProject, until: datetime) -> _Usual | None:
         """Return what was usual in the month before this hour, None before the first error."""
         usual, hour = self._usual.get(project.id), floor_hour(until)
-        if usual is not None and usual.month.until == hour:
+        if usual is not None and usual.until == hour:
             return usual
         month = await read_month(self._source, project, until=hour)
         if month is None:
             return None
-        known = await asyncio.to_thread(
-            baseline,
-            month.hourly.counts,
-            month.minutes.counts,
-            start_s=float(month.hourly.start_s),
-            first_seen_s=month.first_seen_s,
-        )
-        self._usual[project.id] = _Usual(month=month, known=known)
+        known = await asyncio.to_thread(usual_of, month)
+        self._usual[project.id] = _Usual(until=hour, facts=month.facts, hourly=month.hourly, known=known)
         return self._usual[project.id]
 
 
@@ -99,10 +96,10 @@ def _look(
 ) -> dict[PatternId, StateChange]:
     """Return the state of each pattern; one that is younger than the hour has no rate to compare with yet."""
     current = {fact.id: fact for fact in facts}
-    rows = [current.get(fact.id, fact) for fact in usual.month.facts]
+    rows = [current.get(fact.id, fact) for fact in usual.facts]
     found = departures(
         usual.known,
-        usual.month.hourly.counts,
+        usual.hourly.counts,
         minutes.counts,
         end_s=until.timestamp(),
         last_seen_s=np.array([fact.last_seen.timestamp() for fact in rows]),

@@ -32,6 +32,7 @@ from error_manager.storage.base import (
     ValueCount,
     Window,
 )
+from error_manager.storage.findings import AnalysisRun
 
 REFUSALS: Final = frozenset(
     {OutcomeKind.FILTERED, OutcomeKind.RATE_LIMITED, OutcomeKind.INVALID, OutcomeKind.DEAD_LETTER}
@@ -153,7 +154,10 @@ class SlotFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """Everything the status page shows; ``database`` is None while PostgreSQL is away."""
+    """Everything the status page shows; ``database`` is None while PostgreSQL is away.
+
+    ``runs`` are the newest of each step of the analysis.
+    """
 
     ledger: Ledger | None
     others: Mapping[ItemCategory, int]
@@ -162,6 +166,7 @@ class StatusView:
     host: HostFacts
     version: str
     now: datetime
+    runs: tuple[AnalysisRun, ...] = ()
 
 
 def status_line(ledger: Ledger) -> StatusLine:

@@ -14,6 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from error_manager.storage.base import Ledger
+from error_manager.storage.findings import AnalysisRun
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -51,6 +52,41 @@ class LedgerCollector(Collector):
             "Errors received that neither wait nor ended: 0 unless something is broken.",
             value=self._ledger.unexplained,
         )
+
+
+class AnalysisCollector(Collector):
+    """Yields what the newest run of each step of the analysis cost."""
+
+    def __init__(self, runs: Iterable[AnalysisRun]) -> None:
+        """Keep the runs."""
+        self._runs = tuple(runs)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return each metric family."""
+        seconds = GaugeMetricFamily(
+            "error_manager_analysis_step_seconds",
+            "How long the newest run of a step of the analysis took.",
+            labels=("step",),
+        )
+        cpu = GaugeMetricFamily(
+            "error_manager_analysis_step_cpu_seconds", "Its processor time.", labels=("step",)
+        )
+        items = GaugeMetricFamily(
+            "error_manager_analysis_step_items", "How many items it looked at.", labels=("step",)
+        )
+        failed = GaugeMetricFamily(
+            "error_manager_analysis_step_failed", "1 when it failed.", labels=("step",)
+        )
+        started = GaugeMetricFamily(
+            "error_manager_analysis_step_started_timestamp_seconds", "When it began.", labels=("step",)
+        )
+        for run in self._runs:
+            seconds.add_metric((run.step,), run.took_s)
+            cpu.add_metric((run.step,), run.cpu_s)
+            items.add_metric((run.step,), run.items)
+            failed.add_metric((run.step,), float(not run.is_done))
+            started.add_metric((run.step,), run.started_at.timestamp())
+        return (seconds, cpu, items, failed, started)
 
 
 def render(ledger: Ledger | None, *, more: Iterable[Collector] = ()) -> bytes:

@@ -1,7 +1,7 @@
 """The analysing process: takes jobs from the queue each minute and each hour (seed box: Analyzer Pod).
 
 The queue sees to it that one of several such processes does a job. What a job found is kept with where it
-stands, so a job that was killed is not run again as it was: the next one begins where it began (ADR 0012).
+stands, so a job that was killed is not run again as it was: the next one begins where it began (ADR 0013).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from procrastinate.jobs import DeleteJobCondition, Status
 
 from error_manager.core.errors import StorageUnavailableError
 from error_manager.flows import analysis
+from error_manager.runtime.memory import give_back_memory, use_one_arena
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.analysis import Analysis, build
@@ -38,6 +39,7 @@ _log = structlog.get_logger()
 def main(settings: Settings, *, index: int, pipe_fd: int | None) -> int:
     """Run the analysis until told to stop or the supervisor is gone; return the exit code."""
     os.nice(_NICE)
+    use_one_arena()
     return run_until_told(lambda stop: run(settings, index=index, stop=stop), pipe_fd=pipe_fd)
 
 
@@ -70,13 +72,19 @@ def register(work: Analysis) -> None:
 
     @jobs.task(name="analyze_hours", queue=QUEUE, lock="analyze_hours", queueing_lock="analyze_hours")
     async def analyze_hours() -> None:
-        await analysis.analyze_hours(services)
+        try:
+            await analysis.analyze_hours(services)
+        finally:
+            give_back_memory()
 
     @jobs.periodic(cron="* * * * *")
     @jobs.task(name="analyze_minutes", queue=QUEUE, lock="analyze_minutes", queueing_lock="analyze_minutes")
     async def analyze_minutes(timestamp: int) -> None:
         del timestamp  # the state says where to begin
-        await analysis.analyze_minutes(services)
+        try:
+            await analysis.analyze_minutes(services)
+        finally:
+            give_back_memory()
         if await analysis.is_hour_due(services):
             with contextlib.suppress(AlreadyEnqueued):
                 await analyze_hours.defer_async()

@@ -82,14 +82,15 @@ class Reach:
 class TagShare:
     """The most frequent value of a tag of a pattern: ``count`` of ``total`` errors that have the tag.
 
-    ``others_share`` is the share of this value among the errors of all other patterns with the tag, 0 to 1.
+    In the whole project ``project_count`` of ``project_total`` errors have the value.
     """
 
     key: str
     value: str
     count: int
     total: int
-    others_share: float
+    project_count: int
+    project_total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

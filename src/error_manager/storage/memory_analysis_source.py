@@ -194,15 +194,15 @@ def _counted(rows: Iterable[tuple[int, datetime, int]]) -> CountRows:
 def _share(counts: Mapping[tuple[PatternId, str, str], int], number: PatternId, key: str) -> TagShare:
     mine = {value: count for (pattern, k, value), count in counts.items() if (pattern, k) == (number, key)}
     value = min(mine, key=lambda value: (-mine[value], value))
-    others = dict.fromkeys(mine, 0)
-    rest = 0
-    for (pattern, k, v), count in counts.items():
-        if k == key and pattern != number:
-            rest += count
-            others[v] = others.get(v, 0) + count
-    total = sum(mine.values())
-    share = others[value] / rest if rest else 0.0
-    return TagShare(key=key, value=value, count=mine[value], total=total, others_share=share)
+    everywhere = [(v, count) for (_, k, v), count in counts.items() if k == key]
+    return TagShare(
+        key=key,
+        value=value,
+        count=mine[value],
+        total=sum(mine.values()),
+        project_count=sum(count for v, count in everywhere if v == value),
+        project_total=sum(count for _, count in everywhere),
+    )
 
 
 def _fact(number: PatternId, errors: Sequence[StoredError]) -> PatternFact:

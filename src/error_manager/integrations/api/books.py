@@ -116,9 +116,11 @@ async def read_metrics(services: Services, request: Request[Any, Any, Any]) -> R
         await access.caller_of_key(services.access, key, now=services.clock())
     try:
         ledger = await monitoring.ledger(services)
+        runs = await services.findings.latest_runs()
     except StorageError:
-        ledger = None
-    return Response(metrics.render(ledger, more=(PROCESS_COLLECTOR,)), media_type=metrics.CONTENT_TYPE)
+        ledger, runs = None, ()
+    more = (PROCESS_COLLECTOR, metrics.AnalysisCollector(runs))
+    return Response(metrics.render(ledger, more=more), media_type=metrics.CONTENT_TYPE)
 
 
 router = Router(path="/", route_handlers=[read_outcomes, read_status, list_reports, read_report])

@@ -125,8 +125,15 @@ class PostgresAnalysisSource:
         """Return the most frequent value of each tag of these patterns since that day."""
         rows = await self._rows("read_tags", project=project_id, patterns=list(pattern_ids), since=since)
         found: dict[PatternId, list[TagShare]] = {}
-        for number, key, value, count, total, others_share in rows:
-            share = TagShare(key=key, value=value, count=count, total=total, others_share=others_share)
+        for number, key, value, count, total, project_count, project_total in rows:
+            share = TagShare(
+                key=key,
+                value=value,
+                count=count,
+                total=total,
+                project_count=project_count,
+                project_total=project_total,
+            )
             found.setdefault(PatternId(number), []).append(share)
         return {number: tuple(shares) for number, shares in found.items()}
 

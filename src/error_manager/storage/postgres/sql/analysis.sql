@@ -87,7 +87,7 @@ WHERE t.project_id = %(project)s AND t.bucket >= date_trunc('day', %(since)s::ti
 GROUP BY g.pattern_id
 
 -- name: read_tags
--- The most frequent value of each tag of the patterns, and how frequent it is elsewhere.
+-- The most frequent value of each tag of the patterns, and how frequent it is in the project.
 WITH counted AS (
     SELECT g.pattern_id, t.key, t.value, sum(t.count) AS count
     FROM rollup_day_tag t JOIN pattern_groups g ON g.project_id = t.project_id AND g.group_id = t.group_id
@@ -102,8 +102,7 @@ WITH counted AS (
         row_number() OVER (PARTITION BY pattern_id, key ORDER BY count DESC, value) AS place
     FROM counted WHERE pattern_id = ANY (%(patterns)s::int[])
 )
-SELECT r.pattern_id, r.key, r.value, r.count::bigint, r.total::bigint,
-    coalesce((v.count - r.count) / nullif(t.count - r.total, 0), 0)::float8
+SELECT r.pattern_id, r.key, r.value, r.count::bigint, r.total::bigint, v.count::bigint, t.count::bigint
 FROM ranked r JOIN totals t USING (key) JOIN by_value v USING (key, value)
 WHERE r.place = 1
 ORDER BY r.pattern_id, r.key

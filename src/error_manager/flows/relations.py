@@ -1,0 +1,236 @@
+"""Which patterns follow which, and which rose after a change (seed box: Correlation Engine).
+
+All projects of an organization are looked at together: what fails in one may begin in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from error_manager.analysis.aggregator import Floats, Integers, gaps, places
+from error_manager.analysis.change_effects import ChangeEffect, relate_changes
+from error_manager.analysis.correlation import Relation, correlate
+from error_manager.analysis.event_stream import thin
+from error_manager.analysis.explanation import Kind
+from error_manager.core.types import PatternId, ProjectId
+from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, EventRows, PatternFact
+from error_manager.storage.findings import (
+    Change,
+    CorrelationEnd,
+    CorrelationRow,
+    CorrelationSet,
+    FindingStore,
+)
+
+WINDOW: Final = timedelta(days=14)
+"""Links are looked for in the errors of two weeks."""
+NEWEST: Final = 3_000
+"""Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
+_MOST_CHANGES: Final = 500
+
+Gaps = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stream:
+    """Events of an organization: ``codes`` are places in ``patterns``; ``since`` as of ``correlate``."""
+
+    patterns: tuple[tuple[ProjectId, PatternFact], ...]
+    times_s: Floats
+    codes: Integers
+    since_s: Floats
+    observed_s: tuple[float, float]
+    gaps_s: Gaps
+
+
+async def find_relations(
+    source: AnalysisSource,
+    findings: FindingStore,
+    organization_id: int,
+    projects: Sequence[AnalysedProject],
+    *,
+    until: datetime,
+) -> tuple[CorrelationSet, int]:
+    """Return the relations of an organization, and of how many errors they were found."""
+    stream = await _read(source, projects, until)
+    changes = await _changes(findings, projects, until)
+    rows = await asyncio.to_thread(_related, stream, changes, organization_id, until)
+    return CorrelationSet(organization_id=organization_id, rows=rows), len(stream.times_s)
+
+
+def causes_of(relations: CorrelationSet | None) -> Mapping[PatternId, float]:
+    """Return the sum of the scores of the relations in which each pattern comes first."""
+    sums: dict[PatternId, float] = {}
+    for row in relations.rows if relations else ():
+        if row.first.pattern_id is not None:
+            sums[row.first.pattern_id] = sums.get(row.first.pattern_id, 0.0) + row.score
+    return sums
+
+
+async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], until: datetime) -> _Stream:
+    since = until - WINDOW
+    patterns: list[tuple[ProjectId, PatternFact]] = []
+    parts: list[tuple[Floats, Integers]] = []
+    complete: list[Floats] = []
+    for project in projects:
+        facts = await source.patterns(project.id, since=since)
+        events = await source.events(project.id, since=since, until=until, newest=NEWEST)
+        times, codes, since_s = await asyncio.to_thread(_thinned, facts, events, since.timestamp())
+        parts.append((times, codes + len(patterns)))
+        complete.append(since_s)
+        patterns += [(project.id, fact) for fact in facts]
+    first = await source.first_span()
+    spans = [(start.timestamp(), end.timestamp()) for start, end in await source.spans(since=since)]
+    observed = since.timestamp(), until.timestamp()
+    return _Stream(
+        patterns=tuple(patterns),
+        times_s=np.concatenate([times for times, _ in parts] or [np.zeros(0)]),
+        codes=np.concatenate([codes for _, codes in parts] or [np.zeros(0, dtype=np.int64)]),
+        since_s=np.concatenate(complete or [np.zeros(0)]),
+        observed_s=observed,
+        gaps_s=gaps(
+            spans,
+            start_s=observed[0],
+            end_s=observed[1],
+            since_s=first.timestamp() if first else math.inf,
+        ),
+    )
+
+
+def _thinned(
+    facts: Sequence[PatternFact], events: EventRows, start_s: float
+) -> tuple[Floats, Integers, Floats]:
+    """Return the newest times of each pattern, whose they are, and since when they are all there are.
+
+    The newest of each group hold the newest of all groups of a pattern.
+    """
+    ids = np.array([fact.id for fact in facts], dtype=np.int64)
+    codes = places(ids, events.keys)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(facts) + 1))
+    times, owners = [], []
+    since_s = np.full(len(facts), start_s)
+    for code in range(len(facts)):
+        found = events.times_s[order[starts[code] : starts[code + 1]]]
+        kept = thin(found, NEWEST)
+        if len(found) >= NEWEST:
+            since_s[code] = kept[0]
+        times.append(kept)
+        owners.append(np.full(len(kept), code, dtype=np.int64))
+    if not times:
+        return np.zeros(0), np.zeros(0, dtype=np.int64), since_s
+    return np.concatenate(times), np.concatenate(owners), since_s
+
+
+async def _changes(
+    findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
+) -> tuple[Change, ...]:
+    page = await findings.changes(
+        project_ids=tuple(project.id for project in projects),
+        since=until - WINDOW,
+        until=until,
+        limit=_MOST_CHANGES,
+    )
+    return page.items
+
+
+def _related(
+    stream: _Stream, changes: Sequence[Change], organization_id: int, until: datetime
+) -> tuple[CorrelationRow, ...]:
+    relations = correlate(
+        stream.times_s,
+        stream.codes,
+        n_patterns=len(stream.patterns),
+        observed=stream.observed_s,
+        gaps=stream.gaps_s,
+        changes=[change.at.timestamp() for change in changes],
+        since=stream.since_s,
+    )
+    direct = [one for one in relations if one.kind is Kind.DIRECT]
+    return (
+        *(_relation(stream, one, organization_id, until) for one in direct),
+        *_changed(stream, changes, organization_id, until),
+    )
+
+
+def _changed(
+    stream: _Stream, changes: Sequence[Change], organization_id: int, until: datetime
+) -> Iterable[CorrelationRow]:
+    """Yield what rose or was born after a change of its own project."""
+    owners = np.array([project_id for project_id, _ in stream.patterns], dtype=np.int64)
+    for project_id in {change.project_id for change in changes}:
+        mine = [change for change in changes if change.project_id == project_id]
+        is_here = owners[stream.codes] == project_id
+        effects = relate_changes(
+            stream.times_s[is_here],
+            stream.codes[is_here],
+            [change.at.timestamp() for change in mine],
+            n_patterns=len(stream.patterns),
+            observed=stream.observed_s,
+            gaps=stream.gaps_s,
+        )
+        for effect in effects:
+            yield _effect(stream, mine[effect.change], effect, organization_id, until)
+
+
+def _relation(stream: _Stream, one: Relation, organization_id: int, until: datetime) -> CorrelationRow:
+    return CorrelationRow(
+        organization_id=organization_id,
+        first=_end(stream, one.cause),
+        second=_end(stream, one.effect),
+        kind=one.kind.value,
+        score=one.score,
+        window_s=math.ceil(one.window_s),
+        gap_ms=_ms(one.lag_s),
+        gap_low_ms=_ms(one.lag_spread_s[0]),
+        gap_high_ms=_ms(one.lag_spread_s[1]),
+        support=one.support,
+        trials=one.occasions,
+        base=one.base_share,
+        lift=one.lift,
+        q_value=one.q_value,
+        created_at=until,
+    )
+
+
+def _effect(
+    stream: _Stream, change: Change, one: ChangeEffect, organization_id: int, until: datetime
+) -> CorrelationRow:
+    """Return a change as the first side: ``support`` errors came after it, ``base`` of them as usual."""
+    usual = one.before / one.before_s * one.after_s if one.before_s else 0.0
+    return CorrelationRow(
+        organization_id=organization_id,
+        first=CorrelationEnd(project_id=change.project_id, pattern_id=None),
+        second=_end(stream, one.pattern),
+        kind=one.effect.value,
+        score=one.score,
+        window_s=math.ceil(one.after_s),
+        gap_ms=_ms(one.delay_s),
+        gap_low_ms=_ms(one.delay_s),
+        gap_high_ms=_ms(one.delay_s),
+        support=one.after,
+        trials=one.after,
+        base=min(1.0, usual / one.after),
+        lift=one.ratio if math.isfinite(one.ratio) else float(one.after),
+        q_value=one.q_value,
+        created_at=until,
+        change_id=change.id,
+    )
+
+
+def _end(stream: _Stream, code: int) -> CorrelationEnd:
+    project_id, fact = stream.patterns[code]
+    return CorrelationEnd(
+        project_id=project_id, pattern_id=fact.id, error_code=fact.error_code, module=fact.module
+    )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1_000)
