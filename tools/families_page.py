@@ -19,7 +19,7 @@ HEAD: Final = """\
 
 A family is a cause that errors share, whatever the platform: what to check is the same. Each is told by names
 of exceptions, wording of messages and error codes; [the guide](../guides/recommendations.md) says how. The
-marks themselves stand in `src/error_manager/analysis/knowledge/*.toml`, one entry per family; this page is made
+marks themselves stand in `src/error_manager/analysis/knowledge/*.toml`, one entry each; this page is made
 from them by `make docs`.
 """
 
