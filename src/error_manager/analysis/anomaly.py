@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from error_manager.analysis import anomaly_growth, anomaly_incident, anomaly_level, anomaly_watch
 from error_manager.analysis.anomaly_alert import Alert, Band, Deploy, Kind
 from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute
+from error_manager.analysis.anomaly_season import DAYS
 from error_manager.analysis.anomaly_state import RING, SeriesState
 from error_manager.analysis.anomaly_tail import band, sigmas_of, signed_root, threshold
 from error_manager.analysis.anomaly_watch import Found
@@ -26,6 +27,8 @@ Bools = NDArray[np.bool_]
 STEP_S: Final = 60
 _YOUNG_MINUTES: Final = 2 * DAY_MINUTES
 _YOUNG_HOURS: Final = 6
+_CAUGHT_UP_MINUTES: Final = 2 * DAY_MINUTES
+"""Of a longer pause only the days are counted off: seasons are fitted for these minutes."""
 _SILENT_SHARE: Final = 0.7
 """A fall of which so much is no event at all is a silence."""
 
@@ -152,16 +155,15 @@ class RateDetector:
         Raises:
             ValueError: the series is not watched.
         """
-        state = self._state
-        place = state.keys.index(key)
+        limit = threshold(int((~np.isnan(self._state["born"])).sum()))
+        state = self._state.only(self._state.keys.index(key))
         first = int(start_s // STEP_S)
-        level = float(anomaly_level.levels(state)[place])
-        limit = threshold(int((~np.isnan(state["born"])).sum()))
+        level = float(anomaly_level.levels(state)[0])
         factors = [anomaly_level.season_at(state, first + at, self._offset) for at in range(buckets)]
-        season = np.array([factor[place] for factor, _ in factors])
-        variance = np.array([spread[place] for _, spread in factors])
-        doubt = variance + state["slack"][place] + 1.0 / (state["level_events"][place] + 0.5)
-        means, sizes = level * season, 1.0 / (doubt + anomaly_level.scatters(state)[place])
+        season = np.array([factor[0] for factor, _ in factors])
+        variance = np.array([spread[0] for _, spread in factors])
+        doubt = variance + state["slack"][0] + 1.0 / (state["level_events"][0] + 0.5)
+        means, sizes = level * season, 1.0 / (doubt + anomaly_level.scatters(state)[0])
         lower80, upper80 = band(means, sizes, sigmas_of(0.80))
         lower95, upper95 = band(means, sizes, sigmas_of(0.95))
         lower, upper = band(means, sizes, limit)
@@ -198,8 +200,13 @@ class RateDetector:
             last = state[name][state.minute % RING].copy()
             for passed in range(first, now + 1):
                 state[name][passed % RING] = last
-        for passed in range(max(state.minute + 1, now - 28 * DAY_MINUTES), now) if state.minute >= 0 else ():
-            self._begin(passed)
+        if state.minute < 0:
+            return
+        for passed in range(max(state.minute + 1, now - DAYS * DAY_MINUTES), now):
+            if passed >= now - _CAUGHT_UP_MINUTES:
+                self._begin(passed)
+            elif (passed + self._offset) % DAY_MINUTES == 0:
+                anomaly_level.begin_day(state, passed, self._offset)
 
     def _begin(self, now: int) -> None:
         state = self._state

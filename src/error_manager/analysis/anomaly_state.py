@@ -112,6 +112,13 @@ class SeriesState:
         for name, array in self.arrays.items():
             self.arrays[name] = np.ascontiguousarray(array[..., places])
 
+    def only(self, place: int) -> SeriesState:
+        """Return a view of one series."""
+        one = SeriesState()
+        one.keys, one.minute = [self.keys[place]], self.minute
+        one.arrays = {name: array[..., place : place + 1] for name, array in self.arrays.items()}
+        return one
+
     def to_bytes(self) -> bytes:
         """Return the state: a header in JSON and the arrays as they are, little endian."""
         header = {"keys": self.keys, "minute": self.minute, "fields": list(self.arrays)}
