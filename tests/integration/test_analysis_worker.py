@@ -154,7 +154,7 @@ async def test_a_process_of_an_hour_ends_with_its_parent() -> None:
     code = "import os, sys; os.read(int(sys.argv[2]), 1); sys.exit(0)"
     task = asyncio.create_task(analysis_worker.run_hours([sys.executable, "-c", code]))
     await asyncio.sleep(0.5)
-    (child,) = psutil.Process().children()
+    (child,) = [one for one in psutil.Process().children() if code in one.cmdline()]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await asyncio.to_thread(psutil.wait_procs, [child], 5)

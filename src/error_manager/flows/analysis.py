@@ -1,8 +1,8 @@
 """From stored errors to findings, each minute (seed boxes: Pattern Analyzer, Anomaly Detector).
 
-Start at ``analyze_minutes``; what is found once an hour begins in ``flows/analysis_hours.py``. Each step reads
-a window, computes in a thread, and keeps what it found in one transaction with where it stands: what was
-killed in between begins there again, and of two that do the same only one can keep it.
+Start at ``analyze_minutes``; what is found once an hour begins in ``flows/analysis_hours.py``. Each step
+reads a window, computes in a thread, and keeps what it found in one transaction with where it stands: what
+was killed in between begins there again, and of two that do the same only one can keep it.
 """
 
 from __future__ import annotations

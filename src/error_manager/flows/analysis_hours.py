@@ -1,7 +1,7 @@
 """From a month of stored errors to findings, each hour (seed boxes: Pattern Analyzer, Correlation Engine).
 
-Start at ``analyze_hours``. Apart from ``flows/analysis.py``: this needs more memory, and runs in a process that
-ends.
+Start at ``analyze_hours``. Apart from ``flows/analysis.py``: this needs more memory, and runs in a process
+that ends.
 """
 
 from __future__ import annotations

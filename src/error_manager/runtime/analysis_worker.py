@@ -117,7 +117,8 @@ async def run_hours(command: Sequence[str]) -> None:
     try:
         code = await process.wait()
     finally:
-        os.close(writer)  # cancelled: it reads the end of the pipe
+        os.close(writer)  # cancelled: it reads the end of the pipe, and ends
+        await process.wait()
     if code:
         raise HourFailedError(code)
 
