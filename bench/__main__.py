@@ -9,9 +9,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import forecast, grouping, parsing, pii
+from bench import anomaly, forecast, grouping, parsing, pii
 
-AREAS = {"forecast": forecast.run, "grouping": grouping.run, "parsing": parsing.run, "pii": pii.run}
+AREAS = {
+    "anomaly": anomaly.run,
+    "forecast": forecast.run,
+    "grouping": grouping.run,
+    "parsing": parsing.run,
+    "pii": pii.run,
+}
 
 
 def main(words: list[str]) -> int:
