@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.novelty import run_nab
 from error_manager.analysis.anomaly import RateDetector
 from error_manager.analysis.anomaly_alert import Deploy
 
@@ -17,6 +18,8 @@ KNOWN_MINUTES = 5
 
 
 def run(data: Path, out: Path) -> None:
+    if (data / "nab").is_dir():
+        run_nab(data, out)
     for folder, area in AREAS.items():
         if (data / folder).is_dir():
             (out / folder).mkdir(parents=True, exist_ok=True)
