@@ -107,7 +107,7 @@ async def test_a_stop_between_two_children_of_a_reload_is_obeyed_at_once(supervi
     [
         ({}, "index"),
         ({"index.qdrant_url": "http://127.0.0.1:6333"}, "index-server"),
-        ({"index.enabled": False}, None),
+        ({"index.is_enabled": False}, None),
     ],
 )
 def test_the_index_is_one_process_that_may_be_left_out(tmp_path, given, expected):
