@@ -330,7 +330,7 @@ def _analysis(settings: Settings, words: Sequence[str], logs: Path | None) -> tu
 
 
 def _index(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
-    if not settings.index.enabled:
+    if not settings.index.is_enabled:
         return ()
     command = program("index" if settings.index.qdrant_url is None else "index-server", words)
     log_file = logs / "index.log" if logs else None

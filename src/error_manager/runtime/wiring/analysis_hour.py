@@ -21,7 +21,7 @@ async def open_hour_services(settings: Settings, *, index: int) -> AsyncIterator
     """
     shared = parts(settings, name=f"error-manager analysis {index} hour")
     await shared.connections.open()
-    similar = index_services(settings, shared.connections) if settings.index.enabled else None
+    similar = index_services(settings, shared.connections) if settings.index.is_enabled else None
     try:
         yield HourServices(
             **shared.services, diagnoser=load_diagnoser(), index=similar[0] if similar else None
