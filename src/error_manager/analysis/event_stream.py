@@ -61,9 +61,9 @@ class EventStream:
     """Events of a window, sorted by pattern, then time; times in seconds since its start.
 
     ``earliest`` is when an event may have happened: its time less the interval in which its host writes its
-    log (``step_s``, 0 where it does not). ``lines`` are the times to look effects up in, ``sharp`` those of
-    hosts that do not write in steps, ``early`` the earliest times. ``since`` is from when on a pattern is
-    complete, ``per_s`` the rate of each pattern on each host, ``hidden`` says of each minute whether it is left out.
+    log (``step_s``, else 0). ``lines`` are the times to look effects up in, ``sharp`` those of hosts that do
+    not write in steps, ``early`` the earliest times. ``since`` is from when on a pattern is complete,
+    ``per_s`` its rate on each host, ``hidden`` says of each minute whether it is left out.
     ``is_hosted`` is False when no hosts were given.
     """
 
