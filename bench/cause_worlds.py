@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -384,7 +385,7 @@ def write(world: World, folder: Path) -> None:
     _write_rows(folder / "deploys.csv", ("t",), [(round(float(at), 1),) for at in world.deploys])
 
 
-def _write_rows(path: Path, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _write_rows(path: Path, head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as target:
         csv.writer(target).writerows([head, *rows])
 

@@ -155,7 +155,7 @@ def test_nothing_in_nothing(days):
 
 
 def test_chance_stays_as_rare_as_promised():
-    """Twenty worlds of independent streams, 17,400 pairs: less than .01 false relation a world is promised."""
+    """Twenty worlds of independent streams: less than .01 false relation a world is promised."""
     false = [direct(relate(noise(seed, patterns=30, count=100)[0])) for seed in range(100, 120)]
     assert sum(len(found) for found in false) <= 1
 
