@@ -104,7 +104,9 @@ async def test_an_hour_is_analysed_once(svc) -> None:
         assert one.risk == pytest.approx(sum(factor.points for factor in one.risk_factors or ()))
         assert (one.rates or {})["expected"] > 0
     runs = await svc.findings.latest_runs()
-    assert {run.step for run in runs} == {"forecasts", "frequencies", "month", "relations", "risks"}
+    assert {run.step for run in runs} == {
+        "forecasts", "frequencies", "month", "relations", "risks", "surroundings",
+    }  # fmt: skip
     assert all(run.is_done for run in runs)
 
 

@@ -17,9 +17,11 @@ from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_du
 from error_manager.flows.analysis_window import floor_hour, moved
 from error_manager.flows.hourly import (
     Rhythms,
+    Surroundings,
     find_forecasts,
     find_frequencies,
     find_risks,
+    find_surroundings,
     told_frequencies,
 )
 from error_manager.flows.month import Month, read_month
@@ -35,6 +37,16 @@ class HourServices(AnalysisServices):
 
     diagnoser: Diagnoser
     index: IndexServices | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was found of a project in this hour, for its recommendations."""
+
+    month: Month
+    rhythms: Rhythms
+    around: Surroundings
+    relations: CorrelationSet | None
 
 
 async def analyze_hours(svc: HourServices) -> None:
@@ -69,13 +81,15 @@ async def analyze_hour(
     if month is not None:
         await meter.run("forecasts", project.id, _forecasts(svc, month))
         rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
-        if rhythms is not None:
-            causes = causes_of(relations)
-            await meter.run("risks", project.id, _kept(svc, find_risks(svc.source, month, rhythms, causes)))
+        around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
+        if rhythms is not None and around is not None:
+            risks = find_risks(month, rhythms, around, causes_of(relations))
+            await meter.run("risks", project.id, _kept(svc, risks))
         if svc.index is not None:
             await meter.run("similar", project.id, _kept(svc, find_kin(svc.index, svc.findings, month)))
-        if svc.index is not None and rhythms is not None:
-            advice = _advice(svc, svc.index, month, rhythms, relations)
+        if svc.index is not None and rhythms is not None and around is not None:
+            evidence = Evidence(month=month, rhythms=rhythms, around=around, relations=relations)
+            advice = _advice(svc, svc.index, evidence)
             await meter.run("recommendations", project.id, _kept(svc, advice))
     await svc.findings.keep(Findings(states=(moved(position, project.id, HOURS, hour),)))
 
@@ -109,17 +123,16 @@ async def _frequencies(svc: HourServices, month: Month) -> tuple[Rhythms, int]:
 
 
 async def _advice(
-    svc: HourServices,
-    index: IndexServices,
-    month: Month,
-    rhythms: Rhythms,
-    relations: CorrelationSet | None,
+    svc: HourServices, index: IndexServices, evidence: Evidence
 ) -> tuple[tuple[PatternAnalysis, ...], int]:
-    kept = await svc.findings.analysis([fact.id for fact in month.facts])
-    facts = Facts(frequencies=rhythms.found, relations=relations, analyses=kept)
-    return await find_advice(
-        month, facts, index=index, source=svc.source, findings=svc.findings, diagnoser=svc.diagnoser
+    month = evidence.month
+    facts = Facts(
+        frequencies=evidence.rhythms.found,
+        tags=evidence.around.tags,
+        relations=evidence.relations,
+        analyses=await svc.findings.analysis([fact.id for fact in month.facts]),
     )
+    return await find_advice(month, facts, index=index, findings=svc.findings, diagnoser=svc.diagnoser)
 
 
 async def _kept(

@@ -124,6 +124,17 @@ def test_the_index_is_one_process_that_may_be_left_out(tmp_path, given, expected
     ]
 
 
+@pytest.mark.parametrize(("is_enabled", "expected"), [(True, ["--role", "analysis"]), (False, None)])
+def test_the_analysis_is_one_process_that_may_be_left_out(tmp_path, is_enabled, expected):
+    """It is a worker of another role; nothing waits for it."""
+    settings = load_settings({"data_dir": tmp_path, "analysis.is_enabled": is_enabled}, environ={})
+    children = Supervisor(settings, words=(), database=None, say=print, reload=dict).children
+    found = [child for child in children if child.name == "analysis"]
+    assert [(child.command[5:7], child.is_needed) for child in found] == (
+        [(expected, False)] if expected else []
+    )
+
+
 @pytest.mark.parametrize("code", [1, 2, -9])
 def test_nothing_waits_for_the_index(supervisor, said, tmp_path, code):
     """An index that cannot be started is said and tried again; a server that cannot ends the start."""

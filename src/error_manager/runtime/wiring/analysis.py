@@ -46,6 +46,10 @@ def _queue(settings: Settings, name: str) -> App:
     )
     return App(
         connector=PsycopgConnector(
-            min_size=1, max_size=2, kwargs={"prepare_threshold": None, **parameters}, name=name
+            min_size=1,
+            max_size=2,
+            max_idle=30.0,
+            kwargs={"prepare_threshold": None, **parameters},
+            name=name,
         )
     )
