@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 from tests.contract.rule_store_contract import stored
 from tests.integration.test_rate_watch import _event
 
+from error_manager.core.encoding import event_to_json
+from error_manager.core.errors import IndexUnavailableError
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows import analysis_hours
 from error_manager.flows.analysis_hours import HourServices, analyze_hours
 from error_manager.flows.analysis_services import CLOSED_AFTER, HOURS, is_hour_due, settled
+from error_manager.flows.services import IndexServices
+from error_manager.runtime.wiring.knowledge import load_diagnoser
 from error_manager.storage.base import Cursor, InboxBatch, InboxRecord, RecordKind
 from error_manager.storage.findings import (
     AnalysisFilter,
@@ -24,6 +30,8 @@ from error_manager.storage.findings import (
 )
 from error_manager.storage.memory_analysis_source import MemoryAnalysisSource
 from error_manager.storage.memory_findings import MemoryFindings
+from error_manager.storage.memory_vectors import MemoryVectors
+from error_manager.storage.vectors import PatternKey, PatternSample
 
 ONE = ProjectId(1)
 NOW = datetime(2026, 5, 14, 12, 30, tzinfo=UTC)
@@ -105,7 +113,7 @@ async def test_an_hour_is_analysed_once(svc) -> None:
         assert (one.rates or {})["expected"] > 0
     runs = await svc.findings.latest_runs()
     assert {run.step for run in runs} == {
-        "forecasts", "frequencies", "month", "relations", "risks", "surroundings",
+        "forecasts", "frequencies", "index", "month", "relations", "risks", "surroundings",
     }  # fmt: skip
     assert all(run.is_done for run in runs)
 
@@ -133,3 +141,56 @@ async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:
     assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR - timedelta(hours=1)
     svc.inbox.waiting_since = None
     assert await is_hour_due(svc)
+
+
+class _Samples:
+    """Errors of patterns, as ``PatternSource`` tells them."""
+
+    def __init__(self):
+        self.first = {}
+        for error in _errors():
+            self.first.setdefault(error.entry.fingerprint.group_id, error)
+
+    def _keys(self):
+        return {PatternKey(ONE, PatternId(number)): one for number, one in enumerate(self.first.values(), 1)}
+
+    async def patterns(self):
+        return frozenset(self._keys())
+
+    async def samples(self, keys):
+        known = self._keys()
+        return tuple(
+            PatternSample(
+                key=key,
+                body=msgspec.json.encode(event_to_json(known[key].event)),
+                title=known[key].entry.title,
+                message=known[key].event.message,
+            )
+            for key in keys
+        )
+
+
+async def test_patterns_are_indexed_before_similar_ones_are_looked_for(svc) -> None:
+    """All three raise the same type; each has neighbours and is told what to do by its evidence."""
+    index = IndexServices(index=MemoryVectors(), source=_Samples())
+    await analyze_hours(replace(svc, index=index, diagnoser=load_diagnoser()))
+    assert await index.index.count() == 3
+    found = await svc.findings.analysis([PatternId(1), PatternId(2)])
+    assert {one.pattern_id for one in found[PatternId(1)].neighbours} == {2, 3}
+    upstream = [one for one in found[PatternId(2)].recommendations if one.key.startswith("upstream")]
+    assert upstream[0].evidence[0].link == "/patterns/1/1"
+
+
+class _Away(MemoryVectors):
+    async def keys(self):
+        raise IndexUnavailableError("away")
+
+
+async def test_an_absent_index_stops_nothing_else(svc) -> None:
+    """Recommendations go by what is known; similar patterns wait."""
+    index = IndexServices(index=_Away(), source=_Samples())
+    await analyze_hours(replace(svc, index=index, diagnoser=load_diagnoser()))
+    (one,) = (await svc.findings.analysis([PatternId(2)])).values()
+    assert one.neighbours is None
+    assert one.recommendations
+    assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR

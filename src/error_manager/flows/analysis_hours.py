@@ -10,7 +10,10 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from error_manager.analysis.diagnosis import Diagnoser
+from error_manager.core.errors import IndexUnavailableError
 from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, keep_runs, settled
@@ -24,11 +27,14 @@ from error_manager.flows.hourly import (
     find_surroundings,
     told_frequencies,
 )
+from error_manager.flows.indexing import catch_up
 from error_manager.flows.month import Month, read_month
 from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.findings import CorrelationSet, Findings, PatternAnalysis
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +67,9 @@ async def analyze_hours(svc: HourServices) -> None:
         due = [project for project in mine if await is_due(svc, project, hour)]
         if due:
             relations = await meter.run("relations", due[0].id, _relations(svc, organization_id, mine, hour))
+            index = await meter.run("index", due[0].id, _indexed(svc))
             for project in due:
-                await analyze_hour(svc, project, meter, hour=hour, relations=relations)
+                await analyze_hour(svc, project, meter, hour=hour, relations=relations, index=index)
     await keep_runs(svc, meter)
 
 
@@ -73,6 +80,7 @@ async def analyze_hour(
     *,
     hour: datetime,
     relations: CorrelationSet | None,
+    index: IndexServices | None,
 ) -> None:
     """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
     position = await svc.findings.state(project.id, HOURS)
@@ -84,8 +92,8 @@ async def analyze_hour(
         if rhythms is not None and around is not None:
             risks = find_risks(month, rhythms, around, causes_of(relations))
             await meter.run("risks", project.id, _kept(svc, risks))
-        if svc.index is not None:
-            await meter.run("similar", project.id, _kept(svc, find_kin(svc.index, svc.findings, month)))
+        if index is not None:
+            await meter.run("similar", project.id, _kept(svc, find_kin(index, svc.findings, month)))
         if svc.index is not None and rhythms is not None and around is not None:
             evidence = Evidence(month=month, rhythms=rhythms, around=around, relations=relations)
             advice = _advice(svc, svc.index, evidence)
@@ -107,6 +115,18 @@ async def _relations(
     found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
     await svc.findings.keep(Findings(correlations=found))
     return found, items
+
+
+async def _indexed(svc: HourServices) -> tuple[IndexServices | None, int]:
+    """Return the index with every pattern in it, None while it is away: similar patterns wait then."""
+    if svc.index is None:
+        return None, 0
+    try:
+        caught = await catch_up(svc.index)
+    except IndexUnavailableError as error:
+        _log.warning("index_unavailable", detail=str(error))
+        return None, 0
+    return svc.index, caught.added + caught.removed
 
 
 async def _forecasts(svc: HourServices, month: Month) -> tuple[None, int]:
