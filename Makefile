@@ -39,6 +39,7 @@ fmt: $(VENV)/.dev  ## format and mend what can be mended
 
 docs: $(VENV)/.dev  ## write the pages made from the source, and check that the documentation names everything
 	@$(BIN)/python tools/settings_page.py
+	@$(BIN)/python tools/families_page.py
 	@$(BIN)/python -m pytest -q tests/docs tests/typing
 
 bench: $(VENV)/.dev  ## run the benchmarks: make bench BENCH_DATA=DIR [BENCH_OUT=DIR]

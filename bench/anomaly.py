@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from bench.novelty import run_nab
 
 from error_manager.analysis.anomaly import RateDetector
 from error_manager.analysis.anomaly_alert import Deploy
@@ -17,10 +17,11 @@ KNOWN_MINUTES = 5
 
 
 def run(data: Path, out: Path) -> None:
-    for folder, area in AREAS.items():
-        if (data / folder).is_dir():
-            (out / folder).mkdir(parents=True, exist_ok=True)
-            area(data / folder, out / folder)
+    if (data / "nab").is_dir():
+        run_nab(data, out)
+    if (data / "rates").is_dir():
+        (out / "rates").mkdir(parents=True, exist_ok=True)
+        run_rates(data / "rates", out / "rates")
 
 
 def run_rates(data: Path, out: Path) -> None:
@@ -62,7 +63,3 @@ def read_deploys(folder: Path) -> list[int]:
         return []
     with path.open(newline="", encoding="utf-8") as source:
         return [int(row["start"]) for row in csv.DictReader(source) if row["what"] == "deploy"]
-
-
-AREAS: dict[str, Callable[[Path, Path], None]] = {"rates": run_rates}
-"""By the sub-folder of the data that each reads."""

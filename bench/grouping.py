@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from math import log
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.files import find, open_text
 
@@ -25,8 +26,8 @@ from error_manager.core.ids import new_event_id
 from error_manager.core.types import ErrorEvent, PatternId, ProjectId
 from error_manager.decoding.sentry import decode_sentry
 from error_manager.flows.indexing import nearest
-from error_manager.storage.memory_vectors import MemoryVectors
-from error_manager.storage.vectors import PatternKey, VectorPoint
+from error_manager.storage.qdrant.edge import EdgeVectors
+from error_manager.storage.vectors import PatternKey, VectorIndex, VectorPoint
 
 Ranked = list[tuple[str, str, float]]
 SETS = {"traces": "traces.jsonl", "traces_hard": "traces_hard.jsonl", "must": "must/events.jsonl"}
@@ -72,11 +73,15 @@ def _rank(
 
 def ranked(errors: list[tuple[str, ErrorEvent]]) -> Ranked:
     """Return for each error the earlier ones most like it: asked before it is put into the index itself."""
-    return asyncio.run(_ranked(errors))
+    with TemporaryDirectory() as folder:
+        index = EdgeVectors.open(Path(folder))
+        try:
+            return asyncio.run(_ranked(index, errors))
+        finally:
+            index.close()
 
 
-async def _ranked(errors: list[tuple[str, ErrorEvent]]) -> Ranked:
-    index = MemoryVectors()
+async def _ranked(index: VectorIndex, errors: list[tuple[str, ErrorEvent]]) -> Ranked:
     rows: Ranked = []
     for number, (name, event) in enumerate(errors):
         for similar in await nearest(index, event, limit=_CANDIDATES):

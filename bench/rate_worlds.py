@@ -45,7 +45,9 @@ class World:
     calendar: list[tuple[int, int, str]] = field(default_factory=list)
 
 
-def make(seed: int, *, series: int = 60, days: int = 28, is_ragged: bool = False) -> World:
+def make(
+    seed: int, *, series: int = 60, days: int = 28, is_ragged: bool = False, is_quiet: bool = False
+) -> World:
     """Return a world; all chance comes from the seed."""
     rng = np.random.default_rng(seed)
     names = [f"p{place:03d}" + ("_heartbeat" if place % 10 == 9 else "") for place in range(series)]
@@ -58,11 +60,12 @@ def make(seed: int, *, series: int = 60, days: int = 28, is_ragged: bool = False
     )
     world = World(names=names, rates=rates, scatter=scatter, counts=np.zeros((series, minutes), np.int32))
     busy = np.zeros((series, minutes), bool)
-    _births(rng, world, busy)
-    _deploys(rng, world, busy)
-    _holidays(rng, world)
-    _silences(rng, world, busy)
-    _bursts(rng, world, busy)
+    if not is_quiet:
+        _births(rng, world, busy)
+        _deploys(rng, world, busy)
+        _holidays(rng, world)
+        _silences(rng, world, busy)
+        _bursts(rng, world, busy)
     shape = np.where(scatter > 0, 1.0 / np.maximum(scatter, 1e-9), 1.0)[:, None]
     noise = np.where(scatter[:, None] > 0, rng.gamma(np.broadcast_to(shape, rates.shape)) / shape, 1.0)
     if is_ragged:
@@ -218,8 +221,12 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=60)
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--ragged", action="store_true")
+    parser.add_argument("--quiet", action="store_true", help="plant no incidents: every alert is false")
     given = parser.parse_args()
-    write(make(given.seed, series=given.series, days=given.days, is_ragged=given.ragged), given.out)
+    write(
+        make(given.seed, series=given.series, days=given.days, is_ragged=given.ragged, is_quiet=given.quiet),
+        given.out,
+    )
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def is_unseen(row: Row) -> bool:
 def symptoms(row: Row) -> Symptoms:
     kind, message, text = row.get("type") or "", row.get("message") or "", row.get("trace") or ""
     trace = parse_trace(text or message)
-    raised = (ExceptionInfo(type=kind, value=message),) if kind else ()
+    chain = trace.exceptions if trace is not None else ()
+    if kind and all(item.type.split(".")[-1] != kind.split(".")[-1] for item in chain):
+        chain = (*chain, ExceptionInfo(type=kind, value=message))
     return symptoms_of(
         ErrorEvent(
             event_id=_ID,
@@ -53,7 +55,7 @@ def symptoms(row: Row) -> Symptoms:
             message=message,
             stack_trace=text,
             platform=row.get("platform") or "",
-            exceptions=trace.exceptions if trace is not None and trace.exceptions else raised,
+            exceptions=chain,
             frames=() if trace is None else trace.frames,
         )
     )

@@ -134,6 +134,41 @@ def flips(patterns: int, days: int, seed: int) -> None:
         print(f"  wild {wild}  all {sum(map(len, told)) / patterns / months:.4f}  {dict(kinds)}")
 
 
+def shapes(days: int, seed: int) -> None:
+    """Print the changes of state of patterns that are no Poisson stream: jobs, office hours, bursts."""
+    rng = np.random.default_rng(seed)
+    hours = HISTORY_H + 24 * days
+    weekhour = hour_of_week(START_S, hours)
+    each = 10
+    zero = np.zeros((each, hours * 60))
+    nightly, weekly, bursts = zero.copy(), zero.copy(), zero.copy()
+    for row in range(each):
+        size = float(np.exp(rng.uniform(np.log(5.0), np.log(500.0))))
+        for hour in np.flatnonzero(weekhour % 24 == 2):
+            start = hour * 60 + int(rng.integers(0, 10))
+            nightly[row, start : start + 15] += rng.poisson(size / 15.0, 15)
+        for hour in np.flatnonzero(weekhour == 30):
+            weekly[row, hour * 60 : hour * 60 + 30] += rng.poisson(size / 30.0, 30)
+        for start in np.flatnonzero(rng.random(hours * 60 - 30) < 1.0 / (DAY_MIN * 2)):
+            bursts[row, start : start + 30] += rng.poisson(rng.exponential(size) / 30.0, 30)
+    office = np.where((weekhour < 120) & (weekhour % 24 >= 8) & (weekhour % 24 < 18), 2.4, 0.05)
+    rates = rates_of(each, rng)
+    working = simulate(rates, days, office[None, :], wild=0.05, rng=rng).minutes
+    drift = np.exp(np.cumsum(rng.normal(0.0, 0.15, (each, hours // 24 + 1)), axis=1)).repeat(24, axis=1)
+    drifting = simulate(rates, days, drift[:, :hours], wild=0.1, rng=rng).minutes
+    print(f"changes of state per pattern-month of other kinds; {each} patterns each, {days} days")
+    for name, minutes in (
+        ("nightly job of 15 minutes", nightly),
+        ("weekly job", weekly),
+        ("office hours", working),
+        ("bursts every other day", bursts),
+        ("level drifts 15 % a day", drifting),
+    ):
+        told = follow(Simulated(rates=rates, minutes=minutes))
+        kinds = Counter(change.state.value for changes in told for change in changes)
+        print(f"  {name:26} {sum(map(len, told)) / each / (days / 30.0):.2f}  {dict(kinds)}")
+
+
 def planted(patterns: int, seed: int) -> None:
     print("planted on day 3 of 6: share found as what it is, median minutes until told")
     for name, state, times in (
@@ -230,6 +265,7 @@ def main() -> None:
     cost(asked.seed)
     false_changes(asked.seed)
     planted(asked.patterns, asked.seed)
+    shapes(asked.days, asked.seed)
     flips(asked.patterns, asked.days, asked.seed)
 
 

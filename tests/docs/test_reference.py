@@ -115,6 +115,13 @@ def test_settings_page_is_fresh(tmp_path):
     assert page("settings.md") == written.read_text(encoding="utf-8")
 
 
+def test_families_page_is_fresh(tmp_path):
+    """docs/reference/families.md is what `make docs` writes."""
+    written = tmp_path / "families.md"
+    subprocess.run([sys.executable, ROOT / "tools" / "families_page.py", written], check=True)
+    assert page("families.md") == written.read_text(encoding="utf-8")
+
+
 def test_every_route_has_a_line():
     """docs/reference/http.md lists exactly the routes there are, beside those of ingest."""
     described = re.findall(r"^\| `([A-Z]+ /[^`]*)` ", page("http.md").partition("## Ingest")[0], re.MULTILINE)

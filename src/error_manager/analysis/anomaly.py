@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from error_manager.analysis import anomaly_incident, anomaly_level, anomaly_watch
+from error_manager.analysis import anomaly_growth, anomaly_incident, anomaly_level, anomaly_watch
 from error_manager.analysis.anomaly_alert import Alert, Band, Deploy, Kind
 from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute
+from error_manager.analysis.anomaly_season import DAYS
 from error_manager.analysis.anomaly_state import RING, SeriesState
-from error_manager.analysis.anomaly_tail import signed_root, threshold
+from error_manager.analysis.anomaly_tail import band, sigmas_of, signed_root, threshold
 from error_manager.analysis.anomaly_watch import Found
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,10 @@ Bools = NDArray[np.bool_]
 STEP_S: Final = 60
 _YOUNG_MINUTES: Final = 2 * DAY_MINUTES
 _YOUNG_HOURS: Final = 6
+_CAUGHT_UP_MINUTES: Final = 2 * DAY_MINUTES
+"""Of a longer pause only the days are counted off: seasons are fitted for these minutes."""
+_SILENT_SHARE: Final = 0.7
+"""A fall of which so much is no event at all is a silence."""
 
 
 class RateDetector:
@@ -102,10 +107,42 @@ class RateDetector:
         alerts = anomaly_incident.go_on(state, minute, limit)
         alerts += self._births(minute, limit)
         alerts += self._changes(minute, limit)
+        if (now + self._offset) % 60 == 0:
+            strict = anomaly_watch.limits(state, limit)
+            alerts += anomaly_growth.follow_growth(state, minute, self._offset, strict)
         free = (state["kind"] == 0) | (state["kind"] == anomaly_incident.CODES[Kind.BIRTH])
         anomaly_level.learn(state, minute, self._offset, free & ~np.isnan(state["born"]))
         state.minute = now
         return tuple(alerts)
+
+    def learn_history(self, keys: Sequence[str], start_s: float, step_s: int, counts: Floats) -> None:
+        """Take in what happened before the first minute, so that nothing has to be learned anew.
+
+        Args:
+            keys: series that are watched and were not updated yet.
+            start_s: of the first bucket, seconds since the epoch, at a full half hour.
+            step_s: width of the buckets: 1,800 or 3,600 (spread evenly over its half hours).
+            counts: events, shape (len(keys), buckets), oldest first, NaN = not collected.
+
+        Raises:
+            ValueError: a series is not watched, the width is another, or the start is not a half hour.
+        """
+        half_hour_s = anomaly_level.SLOT_MINUTES * STEP_S
+        first_minute = int(start_s // STEP_S) + self._offset
+        if step_s not in {half_hour_s, 2 * half_hour_s} or first_minute % anomaly_level.SLOT_MINUTES:
+            raise ValueError("buckets are half hours or hours from a half hour on")
+        where = {key: place for place, key in enumerate(self._state.keys)}
+        if not where.keys() >= set(keys):
+            raise ValueError("a series is not watched")
+        places = np.array([where[key] for key in keys], dtype=np.int64)
+        parts = step_s // half_hour_s
+        halves = np.repeat(counts / parts, parts, axis=1)
+        anomaly_level.fill_history(self._state, places, first_minute // anomaly_level.SLOT_MINUTES, halves)
+        end = first_minute + halves.shape[1] * anomaly_level.SLOT_MINUTES - self._offset
+        seen = places[~np.isnan(self._state["born"][places])]
+        if len(seen):
+            anomaly_level.refit(self._state, seen, end - 1, self._offset)
+            self._state["levels"][:, seen] = anomaly_level.levels(self._state)[seen]
 
     def expected(self, key: str, start_s: float, buckets: int) -> Band:
         """Return what is expected of a series per minute, from the present state.
@@ -118,19 +155,18 @@ class RateDetector:
         Raises:
             ValueError: the series is not watched.
         """
-        state = self._state
-        place = state.keys.index(key)
+        limit = threshold(int((~np.isnan(self._state["born"])).sum()))
+        state = self._state.only(self._state.keys.index(key))
         first = int(start_s // STEP_S)
-        level = float(anomaly_level.levels(state)[place])
-        limit = threshold(int((~np.isnan(state["born"])).sum()))
+        level = float(anomaly_level.levels(state)[0])
         factors = [anomaly_level.season_at(state, first + at, self._offset) for at in range(buckets)]
-        season = np.array([factor[place] for factor, _ in factors])
-        variance = np.array([spread[place] for _, spread in factors])
-        doubt = variance + state["slack"][place] + 1.0 / (state["level_events"][place] + 0.5)
-        means, sizes = level * season, 1.0 / (doubt + anomaly_level.scatters(state)[place])
-        lower80, upper80 = anomaly_incident.band(means, sizes, anomaly_incident.sigmas_of(0.80))
-        lower95, upper95 = anomaly_incident.band(means, sizes, anomaly_incident.sigmas_of(0.95))
-        lower, upper = anomaly_incident.band(means, sizes, limit)
+        season = np.array([factor[0] for factor, _ in factors])
+        variance = np.array([spread[0] for _, spread in factors])
+        doubt = variance + state["slack"][0] + 1.0 / (state["level_events"][0] + 0.5)
+        means, sizes = level * season, 1.0 / (doubt + anomaly_level.scatters(state)[0])
+        lower80, upper80 = band(means, sizes, sigmas_of(0.80))
+        lower95, upper95 = band(means, sizes, sigmas_of(0.95))
+        lower, upper = band(means, sizes, limit)
         return Band(
             mean=tuple(means.tolist()),
             lower80=tuple(lower80.tolist()),
@@ -164,8 +200,13 @@ class RateDetector:
             last = state[name][state.minute % RING].copy()
             for passed in range(first, now + 1):
                 state[name][passed % RING] = last
-        for passed in range(max(state.minute + 1, now - 28 * DAY_MINUTES), now) if state.minute >= 0 else ():
-            self._begin(passed)
+        if state.minute < 0:
+            return
+        for passed in range(max(state.minute + 1, now - DAYS * DAY_MINUTES), now):
+            if passed >= now - _CAUGHT_UP_MINUTES:
+                self._begin(passed)
+            elif (passed + self._offset) % DAY_MINUTES == 0:
+                anomaly_level.begin_day(state, passed, self._offset)
 
     def _begin(self, now: int) -> None:
         state = self._state
@@ -231,11 +272,13 @@ class RateDetector:
         settled = anomaly_level.is_settled(state, minute.at)
         alerts: list[Alert] = []
         strict = anomaly_watch.limits(state, limit)
+        falls = anomaly_watch.is_fall(state, few, strict, minute)
         for kind, where, found in (
             (Kind.BURST, anomaly_watch.is_burst(many, strict), many),
             (Kind.STEP, anomaly_watch.is_step(deploy), deploy),
             (Kind.SILENCE, silent, quiet),
-            (Kind.STEP, anomaly_watch.is_fall(state, few, strict, minute), few),
+            (Kind.SILENCE, falls & (state["quiet"] >= _SILENT_SHARE * few.expected), few),
+            (Kind.STEP, falls, few),
         ):
             free = (state["kind"] == 0) & minute.seen & settled
             alerts += anomaly_incident.open_incidents(state, kind, where & free, found, minute, limit=limit)

@@ -10,27 +10,30 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from error_manager.analysis.anomaly_alert import Alert, Kind
 from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute, is_settled, take_level
 from error_manager.analysis.anomaly_state import ROUTINE_SLOTS, SeriesState
-from error_manager.analysis.anomaly_tail import score
+from error_manager.analysis.anomaly_tail import band, score
 from error_manager.analysis.anomaly_watch import DOWN_RATIO, UP_RATIO, Found, forget_windows
 
 Bools = NDArray[np.bool_]
 Places = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 KINDS: Final = (None, Kind.BURST, Kind.STEP, Kind.BIRTH, Kind.SILENCE, Kind.GROWTH)
 CODES: Final = {kind: code for code, kind in enumerate(KINDS) if kind is not None}
 
 OVER_NATS: Final = 5.3
 """Log likelihood ratio for "back to normal" against "goes on": 200 to 1."""
+OVER_MINUTES: Final = 3.0
+"""No fewer minutes than these make that: one quiet minute does not end a burst."""
 ACCEPT_MINUTES: Final = 240
 """After so long a change is the new level."""
 ROUTINE_TIMES: Final = 1.4
 """Two bursts within 20 minutes of the same time of day on the days before make the next one routine."""
+STEPPED_MINUTES: Final = 720
+GROWN_RATIO: Final = 2.5
+"""So long after a rise became the level a further one below this ratio belongs to it."""
 _RECENT_HALF_LIFE_MINUTES: Final = 30.0
 _SILENCE_MINUTES: Final = 7 * 1440
 _SILENT_SHARE: Final = 0.05
@@ -54,7 +57,9 @@ def open_incidents(
         state["ratio"][place] = found.ratio[place]
         state["sigmas"][place] = found.sigmas[place]
         state["calm"][place] = 0.0
-        state["is_told"][place] = kind is not Kind.BURST or not _is_routine(state, int(place), minute)
+        state["is_told"][place] = kind is not Kind.BURST or not (
+            _is_routine(state, int(place), minute) or _is_growth(state, int(place), minute)
+        )
         if state["is_told"][place]:
             state["alarms"][place] += 1.0
             alerts.append(
@@ -70,6 +75,13 @@ def _is_routine(state: SeriesState, place: int, minute: Minute) -> bool:
     usual = float(state["routine"][near, place].sum())
     state["routine"][slot, place] += 1.0
     return usual >= ROUTINE_TIMES
+
+
+def _is_growth(state: SeriesState, place: int, minute: Minute) -> bool:
+    """Return whether a burst is the next stretch of a rise that was told: growing, or a step not long ago."""
+    lately = minute.at - state["stepped"][place] < STEPPED_MINUTES
+    rising = bool(lately or not np.isnan(state["growth"][place]))
+    return rising and bool(state["ratio"][place] < GROWN_RATIO)
 
 
 def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
@@ -95,7 +107,7 @@ def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
     silence = state["kind"] == CODES[Kind.SILENCE]
     lasting = is_open & ~birth & ~over
     lasting &= np.where(silence, age >= _SILENCE_MINUTES, minute.at - state["detected"] >= ACCEPT_MINUTES)
-    _accept(state, np.flatnonzero(lasting & ~silence))
+    _accept(state, np.flatnonzero(lasting & ~silence), minute.at)
     return _close(state, np.flatnonzero(over | lasting), minute, limit)
 
 
@@ -108,14 +120,17 @@ def _weigh(state: SeriesState, minute: Minute, past: Bools) -> None:
     changed = mean * other
     nats = minute.counts * np.log(mean * (size + changed) / (changed * (size + mean)))
     nats += size * np.log((size + changed) / (size + mean))
-    np.copyto(state["calm"], np.maximum(state["calm"] + nats, 0.0), where=past)
+    np.copyto(
+        state["calm"], np.maximum(state["calm"] + np.minimum(nats, OVER_NATS / OVER_MINUTES), 0.0), where=past
+    )
 
 
-def _accept(state: SeriesState, places: Places) -> None:
+def _accept(state: SeriesState, places: Places, minute: int) -> None:
     if not len(places):
         return
     events = state["recent_observed"][places]
     ratios = (events + 0.5) / (state["recent_expected"][places] + 0.5)
+    state["stepped"][places] = np.where(ratios > 1.0, float(minute), -np.inf)
     take_level(state, places, ratios, state["observed"][places])
     state["kind"][places] = CODES[Kind.STEP]
 
@@ -156,21 +171,3 @@ def _alert(
         window_minutes=window,
         ended_s=None if ended is None else ended * 60.0,
     )
-
-
-def band(means: Floats, sizes: Floats, sigmas: float) -> tuple[Floats, Floats]:
-    """Return the counts within so many standard deviations of the means.
-
-    Source: negative binomial quantiles by the Gamma approximation of Wilson and Hilferty, PNAS 17 (1931) 684.
-    """
-    variance = means + means * means / sizes
-    shape = np.maximum(means, 1e-9) ** 2 / np.maximum(variance, 1e-12)
-    ninth = 1.0 / (9.0 * shape)
-    upper = means * np.maximum(1.0 - ninth + sigmas * np.sqrt(ninth), 0.0) ** 3
-    lower = means * np.maximum(1.0 - ninth - sigmas * np.sqrt(ninth), 0.0) ** 3
-    return lower, upper
-
-
-def sigmas_of(coverage: float) -> float:
-    """Return the half width, in standard deviations, of a band that covers this share."""
-    return float(ndtri(0.5 + coverage / 2.0))

@@ -27,7 +27,7 @@ _DRIFT_PER_HOUR: Final = 5.5e-4
 """Variance that the log level gains in an hour: what the best half-life is weighed against."""
 _HALF_LIFE_HOURS: Final = (4.0, 48.0)
 _RETURN: Final = 0.95
-"""A rate of this share of the highest level of 26 hours is a return (after a holiday), not news."""
+"""A rate of this share of the highest level of 32 hours is a return (after a holiday), not news."""
 _SCATTER_HALF_LIFE_MINUTES: Final = 3 * DAY_MINUTES
 _SCATTER_PRIOR: Final = (1.5, 30.0)
 """Scatter beyond Poisson (relative variance .05) that thirty minutes of data outweigh."""
@@ -180,6 +180,27 @@ def begin_hour(state: SeriesState, minute: int) -> None:
     state["levels"][hour] = np.where(np.isnan(state["born"]), 0.0, levels(state))
 
 
+def fill_history(state: SeriesState, places: Places, first_slot: int, counts: Floats) -> None:
+    """Put half hours into the history of some series, as if they had been watched: they are no births.
+
+    Args:
+        state: all series.
+        places: of the series concerned.
+        first_slot: half hours from the local epoch to the first of ``counts``.
+        counts: events per half hour, shape (len(places), k), NaN = not collected; the newest 28 days count.
+    """
+    start = max(0, counts.shape[1] - (DAYS - 1) * SLOTS)
+    slots = np.arange(first_slot + start, first_slot + counts.shape[1]) % (DAYS * SLOTS)
+    newest = counts[:, start:].T
+    seen = ~np.isnan(newest)
+    state["history"][np.ix_(slots, places)] = np.where(seen, newest, 0.0)
+    state["minutes"][np.ix_(slots, places)] = seen * float(SLOT_MINUTES)
+    some = np.nan_to_num(counts) > 0
+    has = some.any(axis=1)
+    state["born"][places[has]] = (first_slot + some.argmax(axis=1)[has]) * SLOT_MINUTES
+    state["is_known"][places[has]] = True
+
+
 def refit(state: SeriesState, places: Places, minute: int, offset: int) -> None:
     """Fit the season of some series anew and read their level off the history with it."""
     day = (minute + offset) // DAY_MINUTES
@@ -224,4 +245,4 @@ def take_level(state: SeriesState, places: Places, ratios: Floats, events: Float
     state["level_season"][places] = np.maximum((known + 0.2) / level - 1.0, 0.0)
     state["level_minutes"][places] *= shrink
     state["minutes"][:, places] /= np.clip(ratios, 0.02, 50.0)
-    state["levels"][:, places] = level
+    state["levels"][:, places] *= ratios

@@ -15,7 +15,7 @@ Array = NDArray[np.generic]
 
 RING: Final = 241
 """Minutes of running totals kept: windows reach back four hours."""
-LEVEL_HOURS: Final = 26
+LEVEL_HOURS: Final = 32
 ROUTINE_SLOTS: Final = 96
 """Quarter hours of a day."""
 _MAGIC: Final = b"EMAD"
@@ -35,7 +35,7 @@ FIELDS: Final[dict[str, tuple[tuple[int, ...], str, float]]] = {
     "ring_count": ((RING,), "f8", 0.0),
     "ring_high": ((RING,), "f8", 0.0),
     "ring_low": ((RING,), "f8", 0.0),
-    # the level: discounted events and discounted season; that of each of the last 26 hours; the scatter
+    # the level: discounted events and discounted season; that of each of the last 32 hours; the scatter
     "level_events": ((), "f8", 0.0),
     "level_season": ((), "f8", 0.0),
     "level_minutes": ((), "f8", 0.0),
@@ -62,6 +62,11 @@ FIELDS: Final[dict[str, tuple[tuple[int, ...], str, float]]] = {
     "alarms": ((), "f8", 0.0),
     "routine": ((ROUTINE_SLOTS,), "f4", 0.0),
     "is_told": ((), "?", 0.0),
+    # rises that go on
+    "growth": ((), "f8", np.nan),
+    "growth_told": ((), "?", 0.0),
+    "growth_over": ((), "f8", -np.inf),
+    "stepped": ((), "f8", -np.inf),
     # the open incident
     "kind": ((), "i1", 0.0),
     "started": ((), "f8", 0.0),
@@ -106,6 +111,13 @@ class SeriesState:
         self.keys = [self.keys[place] for place in places]
         for name, array in self.arrays.items():
             self.arrays[name] = np.ascontiguousarray(array[..., places])
+
+    def only(self, place: int) -> SeriesState:
+        """Return a view of one series."""
+        one = SeriesState()
+        one.keys, one.minute = [self.keys[place]], self.minute
+        one.arrays = {name: array[..., place : place + 1] for name, array in self.arrays.items()}
+        return one
 
     def to_bytes(self) -> bytes:
         """Return the state: a header in JSON and the arrays as they are, little endian."""

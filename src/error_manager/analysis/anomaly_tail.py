@@ -66,3 +66,21 @@ def score(sigmas: float) -> float:
     """
     nats = -float(log_ndtr(-abs(sigmas)))
     return round(min(100.0, 100.0 * nats / _SCORE_NATS), 1)
+
+
+def band(means: Floats, sizes: Floats, sigmas: float) -> tuple[Floats, Floats]:
+    """Return the counts within so many standard deviations of the means.
+
+    Source: negative binomial quantiles by the Gamma approximation of Wilson and Hilferty, PNAS 17 (1931) 684.
+    """
+    variance = means + means * means / sizes
+    shape = np.maximum(means, 1e-9) ** 2 / np.maximum(variance, 1e-12)
+    ninth = 1.0 / (9.0 * shape)
+    upper = means * np.maximum(1.0 - ninth + sigmas * np.sqrt(ninth), 0.0) ** 3
+    lower = means * np.maximum(1.0 - ninth - sigmas * np.sqrt(ninth), 0.0) ** 3
+    return lower, upper
+
+
+def sigmas_of(coverage: float) -> float:
+    """Return the half width, in standard deviations, of a band that covers this share."""
+    return float(ndtri(0.5 + coverage / 2.0))

@@ -174,7 +174,7 @@ def begin_deploy(state: SeriesState, where: Bools, at: int, now: int, level: Flo
     last = state["ring_count"][(now - 1) % RING], state["ring_low"][(now - 1) % RING]
     short = np.zeros_like(where)
     for span in BEFORE_MINUTES:
-        row = (now - 1 - min(span, RING - 1)) % RING
+        row = (now - 1 - min(span, RING - 2)) % RING
         count, mean = last[0] - state["ring_count"][row], last[1] - state["ring_low"][row]
         np.copyto(state["before_count"], count, where=where & ~short)
         np.copyto(state["before_mean"], mean, where=where & ~short)

@@ -241,8 +241,8 @@ def _rise(known: Baseline, minutes: Array, end_s: float) -> tuple[Array, Array, 
         count, share = counted[:, width - 1], observed[:, width - 1] / width
         mean = known.level * _touched(known.profile, end_s, width) * share
         variance = known.day_variance + 1.0 / known.known
-        if width < DAY_HOURS * 60:
-            variance = variance + known.hour_variance / max(1.0, width / 60)
+        # Errors that come in clumps vary the more the shorter the window: as one over its width.
+        variance = variance + known.hour_variance * 60 / width
         if width < 60:
             variance = variance + known.quarter_variance
         found = _surprise_more(count, mean, variance)

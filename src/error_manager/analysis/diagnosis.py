@@ -27,6 +27,40 @@ MESSAGE_SCORE: Final = 0.88
 LONG_MESSAGE_SCORE: Final = 0.92
 LONG_CHARS: Final = 40
 """A matched text of this length has the higher score; between, it grows with the length."""
+SHORT_CHARS: Final = 20
+"""A shorter match in a plain sentence that runs on is a hint only: "bad gateway to the garden"."""
+_TECHNICAL: Final = re.compile(r"[:=(){}<>\[\]\"'`/\\_]|[a-z][A-Z]|\w\.\w", re.ASCII)
+"""A message without an exception and without any of these is a plain sentence."""
+_LINKING: Final = frozenset(
+    {
+        "",
+        "after",
+        "at",
+        "because",
+        "by",
+        "calling",
+        "during",
+        "error",
+        "errors",
+        "exception",
+        "for",
+        "from",
+        "in",
+    }
+    | {
+        "on",
+        "parsing",
+        "reading",
+        "trying",
+        "when",
+        "while",
+        "with",
+        "writing",
+        "connecting",
+        "opening",
+        "using",
+    }
+)
 CODE_SCORE: Final = 0.8
 HINT_SCORE: Final = 0.45
 FRAME_SCORE: Final = 0.65
@@ -130,7 +164,7 @@ class Diagnoser:
         """Return the families of an error, best first; none when nothing is certain enough."""
         chain, texts = _read(symptoms)
         text = encodable("\n".join(texts)[:_LOOK_CHARS_ALL])
-        sheet = _Sheet()
+        sheet = _Sheet(is_sentence=not chain and not _TECHNICAL.search(text))
         self._types.look(chain, text, sheet)
         for number in self._codes.get(symptoms.code.upper(), ()):
             sheet.add(number, "code", CODE_SCORE, f"error code {symptoms.code}")
@@ -175,7 +209,7 @@ class _MarkIndex:
         for number, family in enumerate(families):
             for kind, field in kinds.items():
                 for pattern in getattr(family, field):
-                    mark = _Mark(number, kind, compile_pattern(f"(?im){pattern}"))
+                    mark = _Mark(number, kind, compile_pattern(f"(?im)(?:{pattern})( [a-z]+)?"))
                     for needle in needles(pattern):
                         self._by_needle.setdefault(needle, []).append(mark)
 
@@ -190,7 +224,9 @@ class _MarkIndex:
                 tried.add(id(mark))
                 match = mark.pattern.search(text)
                 if match is not None:
-                    sheet.matched(mark.family, mark.kind, match.group(0) or "")
+                    following = match.groups()[-1] or ""
+                    seen = (match.group(0) or "").removesuffix(following)
+                    sheet.matched(mark.family, mark.kind, seen, following.strip().lower())
 
 
 def _read(symptoms: Symptoms) -> tuple[list[str], list[str]]:
@@ -220,9 +256,10 @@ def _unfolded(text: str, types: list[str]) -> list[str]:
 class _Sheet:
     """What speaks for each family: by kind of mark the strongest, with the words that say so."""
 
-    __slots__ = ("_refused", "found")
+    __slots__ = ("_is_sentence", "_refused", "found")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_sentence: bool) -> None:
+        self._is_sentence = is_sentence
         self.found: dict[int, dict[str, tuple[float, str]]] = {}
         self._refused: set[int] = set()
 
@@ -231,8 +268,8 @@ class _Sheet:
         if kind not in marks or score > marks[kind][0]:
             marks[kind] = (score, why)
 
-    def matched(self, family: int, kind: str, seen: str) -> None:
-        """Take what an expression matched."""
+    def matched(self, family: int, kind: str, seen: str, following: str) -> None:
+        """Take what an expression matched, and the word behind it."""
         if kind == "unless":
             self._refused.add(family)
             return
@@ -240,6 +277,9 @@ class _Sheet:
         match kind:
             case "message":
                 length = min(1.0, len(seen) / LONG_CHARS)
+                if self._is_sentence and len(seen) < SHORT_CHARS and following not in _LINKING:
+                    self.add(family, "message hint", HINT_SCORE, f'the message has "{shown}"')
+                    return
                 score = MESSAGE_SCORE + (LONG_MESSAGE_SCORE - MESSAGE_SCORE) * length
                 self.add(family, kind, score, f'the message says "{shown}"')
             case "frame":

@@ -20,10 +20,14 @@ _PRIOR_HOUR: Final = 6.0
 """Errors of a flat day that each hour of the day is mixed with: with few errors a rhythm is not believed."""
 _PRIOR_WEEKDAY: Final = 40.0
 """Errors of a flat week that each weekday is mixed with: a month has only four of each."""
+_PRIOR_KIND: Final = 1.0
+"""Errors that an hour of working days, or of weekends, is mixed with as the product has them."""
+_WORKDAYS: Final = 5
 _CAP_TIMES: Final = 3.0
 """An hour counts in the rhythm with at most so many times what is usual then: bursts are no rhythm."""
 FEWEST_DAYS: Final = 3
 FEWEST_WEEKS: Final = 2
+WEEKS_FOR_HOURS: Final = 3
 _PASSES: Final = 3
 
 
@@ -63,8 +67,9 @@ def hour_of_week(start_s: float, hours: int) -> NDArray[np.intp]:
 def seasons(hourly: Array, start_s: float) -> Seasons:
     """Return the rhythm of series of hourly counts.
 
-    The profile is (hour of the day) x (weekday), each mixed with a flat one by how few errors there are, from
-    counts that are capped at three times what their hour usually has.
+    The profile is (hour of the day) x (weekday), corrected for hours of weekends when those are proven
+    other; each mixed with a flat one by how few errors there are, from counts that are capped at three
+    times what their hour usually has.
 
     Args:
         hourly: shape (n, h), >= 0, NaN = not collected; oldest first.
@@ -77,15 +82,16 @@ def seasons(hourly: Array, start_s: float) -> Seasons:
         freedom each (F. Yates, Empire J. Exp. Agric. 1 (1933) 129-142).
     """
     weekhour = hour_of_week(start_s, hourly.shape[1])
-    capped = _capped(hourly, weekhour % DAY_HOURS)
+    capped = _capped(hourly, weekhour)
     by_hour = _hour_profile(capped, weekhour % DAY_HOURS)
-    by_weekday = _weekday_profile(capped, by_hour, weekhour)
-    profile = (by_weekday[:, :, None] * by_hour[:, None, :]).reshape(len(hourly), WEEK_HOURS)
-    profile /= profile.mean(axis=1, keepdims=True)
     days = _blocks(hourly, skip=(-int(weekhour[0])) % DAY_HOURS, width=DAY_HOURS)
     daily_strength, daily_p = _explained(_even(days), fewest=FEWEST_DAYS)
     weeks = _weeks(days, by_hour, first_day=(int(weekhour[0]) + DAY_HOURS - 1) // DAY_HOURS % WEEK_DAYS)
     weekly_strength, weekly_p = _explained(_even(weeks), fewest=FEWEST_WEEKS)
+    by_weekday = _weekday_profile(capped, by_hour, weekhour, weekly_strength)
+    product = (by_weekday[:, :, None] * by_hour[:, None, :]).reshape(len(hourly), WEEK_HOURS)
+    profile = product * _weekend_shape(capped, product, weekhour)
+    profile /= profile.mean(axis=1, keepdims=True)
     return Seasons(
         profile=profile,
         daily_strength=daily_strength,
@@ -99,18 +105,21 @@ def _even(counts: Array) -> Array:
     return 2.0 * np.sqrt(counts + 0.375)
 
 
-def _capped(hourly: Array, hour: NDArray[np.intp]) -> Array:
-    """Return counts cut to three times the median of their hour of the day plus the series' mean, plus 3."""
-    mean = _mean(hourly, axis=1)
-    capped = hourly.copy()
-    for which in range(DAY_HOURS):
-        columns = np.flatnonzero(hour == which)
-        if len(columns) == 0:
-            continue
-        usual = _median(hourly[:, columns])
-        limit = _CAP_TIMES * (usual + mean) + 3.0
-        capped[:, columns] = np.minimum(hourly[:, columns], limit[:, None])
-    return capped
+def _capped(hourly: Array, weekhour: NDArray[np.intp]) -> Array:
+    """Return counts cut to three times what is usual then plus the series' mean, plus 3.
+
+    Usual is the larger of the medians of the hour of the day and, from three weeks on, of the hour of the
+    week (a weekly job is a rhythm).
+    """
+    usual = np.zeros_like(hourly)
+    places = [weekhour % DAY_HOURS, weekhour]
+    for place in places if hourly.shape[1] >= WEEKS_FOR_HOURS * WEEK_HOURS else places[:1]:
+        for which in np.unique(place):
+            columns = np.flatnonzero(place == which)
+            middle = _median(hourly[:, columns])
+            usual[:, columns] = np.maximum(usual[:, columns], middle[:, None])
+    limit = _CAP_TIMES * (usual + _mean(hourly, axis=1)[:, None]) + 3.0
+    return np.asarray(np.minimum(hourly, limit))
 
 
 def _hour_profile(hourly: Array, hour: NDArray[np.intp]) -> Array:
@@ -124,7 +133,7 @@ def _hour_profile(hourly: Array, hour: NDArray[np.intp]) -> Array:
     return np.asarray(profile / profile.mean(axis=1, keepdims=True))
 
 
-def _weekday_profile(hourly: Array, by_hour: Array, weekhour: NDArray[np.intp]) -> Array:
+def _weekday_profile(hourly: Array, by_hour: Array, weekhour: NDArray[np.intp], strength: Array) -> Array:
     expected = np.where(np.isfinite(hourly), by_hour[:, weekhour % DAY_HOURS], 0.0)
     level = np.nansum(hourly, axis=1) / np.maximum(expected.sum(axis=1), 1e-12)
     profile = np.ones((len(hourly), WEEK_DAYS))
@@ -132,11 +141,39 @@ def _weekday_profile(hourly: Array, by_hour: Array, weekhour: NDArray[np.intp]) 
         columns = weekhour // DAY_HOURS == which
         counted = np.nansum(hourly[:, columns], axis=1)
         exposed = level * expected[:, columns].sum(axis=1)
-        # How many of that weekday there are decides too: one odd Monday is no rhythm.
+        # One odd Monday is no rhythm: as much as one of its days counts as flat, unless the rhythm is proven.
         weekdays = columns.sum() / DAY_HOURS
-        prior = _PRIOR_WEEKDAY + exposed / max(weekdays, 1.0)
+        prior = (1.0 - strength) * (_PRIOR_WEEKDAY + exposed / max(weekdays, 1.0)) + 1.0
         profile[:, which] = (counted + prior) / (exposed + prior)
     return profile
+
+
+def _weekend_shape(hourly: Array, product: Array, weekhour: NDArray[np.intp]) -> Array:
+    """Return what hours of working days and of weekends have beyond the product, 1 while that is unproven.
+
+    Nights of a weekend are not the product of quiet nights and quiet weekends. Proven is how far the
+    deviance of the 48 kinds of hours is above its degrees of freedom, measured by how much the hours of
+    one kind differ.
+    """
+    expected = np.where(np.isfinite(hourly), product[:, weekhour], 0.0)
+    level = np.nansum(hourly, axis=1) / np.maximum(expected.sum(axis=1), 1e-12)
+    expected *= level[:, None]
+    kind = weekhour % DAY_HOURS + DAY_HOURS * (weekhour >= _WORKDAYS * DAY_HOURS)
+    shape = np.ones((len(hourly), 2 * DAY_HOURS))
+    deviance, spread, free = np.zeros(len(hourly)), np.zeros(len(hourly)), np.zeros(len(hourly))
+    for which in np.unique(kind):
+        y, e = hourly[:, kind == which], expected[:, kind == which]
+        count, mean = np.nansum(y, axis=1), e.sum(axis=1)
+        deviance += 2.0 * (count * np.log(np.maximum(count, 1e-9) / np.maximum(mean, 1e-9)) - count + mean)
+        fitted = e * (count / np.maximum(mean, 1e-9))[:, None]
+        spread += np.nansum((y - fitted) ** 2 / np.maximum(fitted, 0.1), axis=1)
+        free += np.maximum(np.isfinite(y).sum(axis=1) - 1.0, 0.0)
+        shape[:, which] = (count + _PRIOR_KIND) / (mean + _PRIOR_KIND)
+    dispersion = np.maximum(spread / np.maximum(free, 1.0), 1.0)
+    proven = np.clip(deviance / (2.0 * DAY_HOURS) / dispersion - 1.5, 0.0, 1.0)
+    week = np.arange(WEEK_HOURS)
+    place = week % DAY_HOURS + DAY_HOURS * (week >= _WORKDAYS * DAY_HOURS)
+    return np.asarray(shape[:, place] ** proven[:, None])
 
 
 def _blocks(values: Array, *, skip: int, width: int) -> Array:

@@ -151,20 +151,22 @@ def asked_share(asked: Sequence[Sequence[Feature]], found: SparseVector) -> floa
 
 def sparse_vector(features: Iterable[Feature]) -> SparseVector:
     """Return the vector of features: the root of each weight, so that products are weights again."""
-    weights: dict[int, float] = {}
-    for feature in features:
-        weights[feature.index] = max(feature.weight, weights.get(feature.index, 0.0))
-    indices = tuple(sorted(weights))
-    return SparseVector(indices, tuple(sqrt(weights[index]) for index in indices))
+    return Comparison(features).vector
 
 
 class Comparison:
-    """One vector, to be compared with many."""
+    """What is known of one pattern, to be compared with the vectors of many."""
 
-    def __init__(self, vector: SparseVector) -> None:
-        """Take the vector apart once."""
-        self._value_at = dict(zip(vector.indices, vector.values, strict=True)).get
-        self._weight = _weight(vector)
+    def __init__(self, features: Iterable[Feature]) -> None:
+        """Hash the features once."""
+        self._features: dict[int, Feature] = {}
+        for feature in features:
+            index = feature.index
+            if index not in self._features or feature.weight > self._features[index].weight:
+                self._features[index] = feature
+        self.vector = _vector(self._features)
+        self._value_at = dict(zip(self.vector.indices, self.vector.values, strict=True)).get
+        self._weight = _weight(self.vector)
 
     def similarity(self, other: SparseVector) -> float:
         """Return how alike two patterns are: twice what they share of all that is known of both.
@@ -178,22 +180,20 @@ class Comparison:
         total = self._weight + _weight(other)
         return min(1.0, 2 * self._shared(other) / total) if total else 0.0
 
+    def shared(self, other: SparseVector) -> tuple[Feature, ...]:
+        """Return the features that the other has too, the heaviest first, without those that others imply.
+
+        Who shares a fault shares its place and type, who shares a message shares its words.
+        """
+        found = [self._features[index] for index in other.indices if index in self._features]
+        implied = {text for feature in found for text in _implied(feature)}
+        kept = [feature for feature in found if (feature.kind, feature.text) not in implied]
+        return tuple(sorted(kept, key=lambda feature: (-feature.weight, feature.kind, feature.text)))
+
     def _shared(self, other: SparseVector) -> float:
         value_at = self._value_at
         pairs = zip(other.indices, other.values, strict=True)
         return sum(mine * value for index, value in pairs if (mine := value_at(index)) is not None)
-
-
-def shared_features(features: Iterable[Feature], other: SparseVector) -> tuple[Feature, ...]:
-    """Return the features that a vector has too, what weighs most first, without those that others imply.
-
-    Who shares a fault shares its place and type, who shares a message shares its words.
-    """
-    there = frozenset(other.indices)
-    shared = [feature for feature in features if feature.index in there]
-    implied = {text for feature in shared for text in _implied(feature)}
-    kept = [feature for feature in shared if (feature.kind, feature.text) not in implied]
-    return tuple(sorted(kept, key=lambda feature: (-feature.weight, feature.kind, feature.text)))
 
 
 def fault_text(type_name: str, place: str) -> str:
@@ -310,6 +310,11 @@ def _words(text: str) -> list[str]:
 
 def _name_words(*names: str) -> list[str]:
     return [part.lower() for name in names for part in _NAME_PART.findall(name)][:_WORDS]
+
+
+def _vector(features: Mapping[int, Feature]) -> SparseVector:
+    indices = tuple(sorted(features))
+    return SparseVector(indices, tuple(sqrt(features[index].weight) for index in indices))
 
 
 def _weight(vector: SparseVector) -> float:

@@ -7,10 +7,12 @@ answer says that it is degraded.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 import structlog
@@ -21,12 +23,11 @@ from error_manager.analysis.similarity import (
     asked_features,
     asked_share,
     features_of,
-    shared_features,
     sparse_vector,
 )
 from error_manager.core.errors import IndexUnavailableError, NotFoundError
 from error_manager.core.text_mask import remember_masked
-from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, ProjectId
+from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, ProjectId
 from error_manager.decoding.native import decode_stored
 from error_manager.decoding.stored import decode_grouped
 from error_manager.decoding.text_stack import with_text_stack
@@ -118,26 +119,47 @@ async def index_patterns(svc: IndexServices, keys: Sequence[PatternKey], *, told
         told: gets the number of patterns done so far.
     """
     done = 0
-    for start in range(0, len(keys), MAX_POINTS):
-        samples = await svc.source.samples(keys[start : start + MAX_POINTS])
-        await svc.index.upsert([_point(sample) for sample in samples])
-        done += len(samples)
-        if told is not None:
-            await told(done)
+    parts = [keys[start : start + MAX_POINTS] for start in range(0, len(keys), MAX_POINTS)]
+    coming = asyncio.ensure_future(svc.source.samples(parts[0] if parts else ()))
+    try:
+        for following in [*parts[1:], ()][: len(parts)]:
+            samples = await coming
+            coming = asyncio.ensure_future(svc.source.samples(following))  # while these are indexed
+            await svc.index.upsert(await asyncio.to_thread(_points, samples))
+            done += len(samples)
+            if told is not None:
+                await told(done)
+    finally:
+        await asyncio.gather(coming, return_exceptions=True)
     return done
 
 
-def _point(sample: PatternSample) -> VectorPoint:
-    return VectorPoint(key=sample.key, vector=sparse_vector(features_of(event_of(sample))))
+def _points(samples: Sequence[PatternSample]) -> list[VectorPoint]:
+    return [
+        VectorPoint(key=sample.key, vector=sparse_vector(features_of(event_of(sample)))) for sample in samples
+    ]
 
 
 def event_of(sample: PatternSample) -> ErrorEvent:
     """Return the error that a pattern is indexed by, as far as its features are concerned."""
     if sample.body:
         event = decode_grouped(sample.body) or decode_stored(sample.body)
-        remember_masked((event.message, *[exception.value for exception in event.exceptions]))
+        remember_masked(_texts(event))
         return event
     return replace(_event_of_line(sample.message), platform=sample.platform)
+
+
+def _texts(event: ErrorEvent) -> Iterator[str]:
+    """Yield what features are made of; all of it was masked when it was stored."""
+    yield from (event.message, event.logger)
+    yield from chain.from_iterable(map(_names, event.frames))
+    for exception in event.exceptions:
+        yield from (exception.type, exception.value)
+        yield from chain.from_iterable(map(_names, exception.frames))
+
+
+def _names(frame: Frame) -> tuple[str, ...]:
+    return frame.function, frame.module, frame.filename, frame.abs_path
 
 
 # --- questions ----------------------------------------------------------------------------------------------
@@ -194,30 +216,26 @@ async def nearest(
     Raises:
         IndexUnavailableError: the index is away.
     """
-    features = features_of(event)
-    vector = sparse_vector(features)
-    hits = await index.query(vector, project_ids=project_ids, limit=max(limit, CANDIDATES), exclude=exclude)
-    comparison = Comparison(vector)
+    comparison = Comparison(features_of(event))
+    hits = await index.query(
+        comparison.vector, project_ids=project_ids, limit=max(limit, CANDIDATES), exclude=exclude
+    )
     ranked = sorted(((comparison.similarity(hit.vector), hit) for hit in hits), key=_order)
-    return _told(ranked[:limit], features)
+    return _told(ranked[:limit], comparison)
 
 
 async def _having_words(
     index: VectorIndex, event: ErrorEvent, *, project_ids: tuple[ProjectId, ...], limit: int
 ) -> tuple[SimilarPattern, ...]:
     asked = asked_features(event.message)
-    features = {(feature.kind, feature.text): feature for meanings in asked for feature in meanings}
-    features |= {(feature.kind, feature.text): feature for feature in features_of(event)}
-    vector = sparse_vector(features.values())
-    hits = await index.query(vector, project_ids=project_ids, limit=limit)
-    return _told([(asked_share(asked, hit.vector), hit) for hit in hits], features.values())
+    comparison = Comparison([*chain.from_iterable(asked), *features_of(event)])
+    hits = await index.query(comparison.vector, project_ids=project_ids, limit=limit)
+    return _told([(asked_share(asked, hit.vector), hit) for hit in hits], comparison)
 
 
-def _told(
-    ranked: Sequence[tuple[float, VectorHit]], features: Collection[Feature]
-) -> tuple[SimilarPattern, ...]:
+def _told(ranked: Sequence[tuple[float, VectorHit]], comparison: Comparison) -> tuple[SimilarPattern, ...]:
     return tuple(
-        SimilarPattern(key=hit.key, similarity=score, shared=shared_features(features, hit.vector))
+        SimilarPattern(key=hit.key, similarity=score, shared=comparison.shared(hit.vector))
         for score, hit in ranked
     )
 

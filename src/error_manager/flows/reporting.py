@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from error_manager.core.types import ProjectId
+from error_manager.core.types import PatternId, ProjectId
+from error_manager.flows.insights import window_insights
 from error_manager.flows.monitoring import ledger
 from error_manager.flows.services import QueryServices, ReportServices
 from error_manager.monitoring.dashboard import STEP, floor
+from error_manager.monitoring.sentence import plain
 from error_manager.reporting.export import to_csv, to_json
-from error_manager.reporting.generator import Report, generate
+from error_manager.reporting.generator import InsightLine, Report, generate
 from error_manager.reporting.templates import to_html
 from error_manager.storage.base import (
     Bucket,
@@ -68,16 +70,34 @@ async def _report(
 ) -> Report:
     query = svc.query
     previous = await _patterns(query, since - (until - since), since, project_ids)
+    patterns = await _patterns(query, since, until, project_ids)
     return generate(
         since=since,
         until=until,
         generated_at=query.clock(),
         projects=await _names(query, project_ids),
-        patterns=await _patterns(query, since, until, project_ids),
+        patterns=patterns,
         previous_counts={pattern.id: pattern.count for pattern in previous},
         history=await _history(query, since, until, project_ids),
         ledger=await ledger(query, project_ids=project_ids, since=since, until=until),
+        insights=await _insights(query, since, until, project_ids),
+        risks=await _risks(query, [pattern.id for pattern in patterns]),
     )
+
+
+async def _insights(
+    svc: QueryServices, since: datetime, until: datetime, project_ids: tuple[ProjectId, ...]
+) -> list[InsightLine]:
+    found = await window_insights(svc, project_ids=project_ids, since=since, until=until)
+    return [
+        InsightLine(text=plain(one.sentence, clock="%b %d, %H:%M"), at=one.at, kind=one.kind.value)
+        for one in found
+    ]
+
+
+async def _risks(svc: QueryServices, pattern_ids: Sequence[PatternId]) -> dict[PatternId, float]:
+    known = await svc.findings.analysis(pattern_ids)
+    return {number: one.risk for number, one in known.items() if one.risk is not None}
 
 
 async def _history(

@@ -62,23 +62,31 @@ class AnalysisCollector(Collector):
         self._runs = tuple(runs)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield each metric family."""
-        families = (
-            ("step_seconds", "How long the newest run of a step took.", lambda run: run.took_s),
-            ("step_cpu_seconds", "Processor time of the newest run of a step.", lambda run: run.cpu_s),
-            ("step_items", "Items that the newest run of a step looked at.", lambda run: run.items),
-            ("step_failed", "1 when the newest run of a step failed.", lambda run: not run.is_done),
-            (
-                "step_started_timestamp_seconds",
-                "When the newest run of a step began.",
-                lambda run: run.started_at.timestamp(),
-            ),
+        """Return each metric family."""
+        seconds = GaugeMetricFamily(
+            "error_manager_analysis_step_seconds",
+            "How long the newest run of a step of the analysis took.",
+            labels=("step",),
         )
-        for name, text, value in families:
-            family = GaugeMetricFamily(f"error_manager_analysis_{name}", text, labels=("step",))
-            for run in self._runs:
-                family.add_metric((run.step,), float(value(run)))
-            yield family
+        cpu = GaugeMetricFamily(
+            "error_manager_analysis_step_cpu_seconds", "Its processor time.", labels=("step",)
+        )
+        items = GaugeMetricFamily(
+            "error_manager_analysis_step_items", "How many items it looked at.", labels=("step",)
+        )
+        failed = GaugeMetricFamily(
+            "error_manager_analysis_step_failed", "1 when it failed.", labels=("step",)
+        )
+        started = GaugeMetricFamily(
+            "error_manager_analysis_step_started_timestamp_seconds", "When it began.", labels=("step",)
+        )
+        for run in self._runs:
+            seconds.add_metric((run.step,), run.took_s)
+            cpu.add_metric((run.step,), run.cpu_s)
+            items.add_metric((run.step,), run.items)
+            failed.add_metric((run.step,), float(not run.is_done))
+            started.add_metric((run.step,), run.started_at.timestamp())
+        return (seconds, cpu, items, failed, started)
 
 
 def render(ledger: Ledger | None, *, more: Iterable[Collector] = ()) -> bytes:

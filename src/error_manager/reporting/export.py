@@ -14,7 +14,7 @@ from error_manager.reporting.generator import PatternLine, Report
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS: Final = (
     "pattern_id", "project_id", "title", "message", "module", "error_code", "severity", "status", "count",
-    "previous_count", "share", "users", "first_seen", "last_seen", "first_release", "last_release",
+    "previous_count", "share", "risk", "users", "first_seen", "last_seen", "first_release", "last_release",
 )  # fmt: skip
 
 
@@ -35,6 +35,8 @@ def to_json(report: Report) -> bytes:
         "new": _ids(report.new),
         "regressed": _ids(report.regressed),
         "rising": _ids(report.rising),
+        "riskiest": _ids(report.riskiest),
+        "insights": [{"kind": one.kind, "at": _time(one.at), "text": one.text} for one in report.insights],
     }
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
@@ -64,6 +66,7 @@ def _values(line: PatternLine) -> dict[str, object]:
         "count": line.count,
         "previous_count": line.previous,
         "share": round(line.share, 6),
+        "risk": None if line.risk is None else round(line.risk, 1),
         "users": pattern.users,
         "first_seen": _time(pattern.first_seen),
         "last_seen": _time(pattern.last_seen),

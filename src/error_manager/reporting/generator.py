@@ -11,18 +11,32 @@ from error_manager.core.types import OutcomeKind, PatternId, PatternStatus
 from error_manager.storage.base import HistoryPoint, Ledger, PatternRow
 
 _TOP: Final = 20
+_RISKIEST: Final = 10
 _RISING_RATIO: Final = 2.0  # told only when the count at least doubled ...
 _RISING_COUNT: Final = 20  # ... and is large enough for a ratio to mean something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternLine:
-    """One pattern in a report; ``previous`` is its count in the range before, of equal length."""
+    """One pattern in a report; ``previous`` is its count in the range before, of equal length.
+
+    ``risk`` is 0 to 100 as it is now, None before it was analysed.
+    """
 
     pattern: PatternRow
     count: int
     previous: int
     share: float
+    risk: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsightLine:
+    """A finding worth a sentence, and when it began."""
+
+    text: str
+    at: datetime
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +58,8 @@ class Report:
     rising: tuple[PatternLine, ...]
     all_lines: tuple[PatternLine, ...]
     outcomes: Mapping[OutcomeKind, int]
+    insights: tuple[InsightLine, ...] = ()
+    riskiest: tuple[PatternLine, ...] = ()
 
     @property
     def change_share(self) -> float | None:
@@ -63,6 +79,8 @@ def generate(
     previous_counts: Mapping[PatternId, int],
     history: Sequence[HistoryPoint],
     ledger: Ledger,
+    insights: Sequence[InsightLine] = (),
+    risks: Mapping[PatternId, float] | None = None,
 ) -> Report:
     """Return the report of a range.
 
@@ -75,10 +93,12 @@ def generate(
         previous_counts: errors by pattern in the range of equal length before.
         history: errors per bucket of the range, oldest first.
         ledger: the books of the range.
+        insights: what the analysis found in the range, the most important first.
+        risks: of the patterns that were analysed, 0 to 100.
     """
     total = sum(pattern.count for pattern in patterns)
     lines = sorted(
-        (_line(pattern, previous_counts, total) for pattern in patterns),
+        (_line(pattern, previous_counts, total, risks or {}) for pattern in patterns),
         key=lambda line: (-line.count, line.pattern.id),
     )
     return Report(
@@ -97,14 +117,25 @@ def generate(
         rising=tuple(line for line in lines if _is_rising(line, since))[:_TOP],
         all_lines=tuple(lines),
         outcomes=ledger.outcomes,
+        insights=tuple(insights),
+        riskiest=tuple(sorted(filter(_is_risky, lines), key=lambda line: -(line.risk or 0.0))[:_RISKIEST]),
     )
 
 
-def _line(pattern: PatternRow, previous: Mapping[PatternId, int], total: int) -> PatternLine:
-    share = pattern.count / total if total else 0.0
+def _line(
+    pattern: PatternRow, previous: Mapping[PatternId, int], total: int, risks: Mapping[PatternId, float]
+) -> PatternLine:
     return PatternLine(
-        pattern=pattern, count=pattern.count, previous=previous.get(pattern.id, 0), share=share
+        pattern=pattern,
+        count=pattern.count,
+        previous=previous.get(pattern.id, 0),
+        share=pattern.count / total if total else 0.0,
+        risk=risks.get(pattern.id),
     )
+
+
+def _is_risky(line: PatternLine) -> bool:
+    return line.risk is not None and line.pattern.status is PatternStatus.UNRESOLVED
 
 
 def _is_regressed(pattern: PatternRow) -> bool:

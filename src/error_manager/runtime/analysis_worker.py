@@ -1,7 +1,7 @@
 """The analysing process: takes jobs from the queue each minute and each hour (seed box: Analyzer Pod).
 
 The queue sees to it that one of several such processes does a job. What a job found is kept with where it
-stands, so a job that was killed is not run again as it was: the next one begins where it began (ADR 0012).
+stands, so a job that was killed is not run again as it was: the next one begins where it began (ADR 0013).
 """
 
 from __future__ import annotations

@@ -76,6 +76,12 @@ def test_each_family_is_told_on_each_platform_it_claims(family):
         "no free space in parking deck 2",
         "smoke detector is not installed in room 4",
         "card already activated",
+        "connection reset ritual of the yoga class at 9",
+        "duplicate key made for apartment 4",
+        "the user is not authorized to vote twice",
+        "CSRF protection enabled",
+        "table 14 is full",
+        "returned 500 results",
         "",
         " ",
     ],
@@ -136,6 +142,15 @@ def test_a_family_that_explains_another_comes_first():
         "a.special", types=("Y",), type_hints=("X",), message_hints=("gone",), over=("b.general",)
     )
     assert told(general, hinted, chain=(("X", "gone away"),))[0][0] == "b.general"
+
+
+def test_a_short_phrase_in_a_plain_sentence_that_runs_on_is_a_hint():
+    """It is telling at the end of the sentence, before a linking word, and beside an exception or signs."""
+    known = family("a.b", types=("X",), messages=("bad gateway",))
+    assert told(known, message="bad gateway to the garden") == []
+    for message in ("it was a bad gateway", "bad gateway while waiting", "proxy: bad gateway to the shop"):
+        assert told(known, message=message) == [("a.b", 0.891)]
+    assert told(known, chain=(("Other", "bad gateway to the shop"),)) == [("a.b", 0.891)]
 
 
 def test_code_and_frames_are_marks():

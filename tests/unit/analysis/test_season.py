@@ -11,6 +11,7 @@ from scipy import stats
 from error_manager.analysis.season import hour_of_week, seasons
 
 MONDAY_S = 1_767_571_200.0  # 2026-01-05 00:00 UTC, a Monday
+HOURS_OF_FOUR_WEEKS = 4 * 168
 NIGHT = np.where(np.arange(24) == 2, 24.0, 0.0)
 
 
@@ -87,3 +88,22 @@ def test_short_and_empty_series_have_a_flat_profile(hours):
         found = seasons(hourly, MONDAY_S)
         assert found.profile == pytest.approx(np.ones((1, 168)))
         assert (found.daily_p[0], found.weekly_p[0]) == (1.0, 1.0)
+
+
+def test_a_weekly_job_and_office_hours_are_in_the_profile():
+    """A job each Tuesday at six; and nights and weekends with a fiftieth of the rate of working hours."""
+    weekhour = np.arange(HOURS_OF_FOUR_WEEKS) % 168
+    job = np.where(weekhour == 30, 100.0, 0.0)
+    office = np.where((weekhour < 120) & (weekhour % 24 >= 8) & (weekhour % 24 < 18), 50.0, 1.0)
+    found = seasons(np.stack((job, office)), MONDAY_S)
+    assert found.profile[0, 30] > 100
+    assert found.profile[1, 120:].sum() < 0.06 * found.profile[1].sum()
+
+
+def test_two_weeks_do_not_make_an_hour_of_the_week():
+    """One burst within two weeks is capped: half of the Tuesdays at six is no rhythm."""
+    hourly = np.ones((1, HOURS_OF_FOUR_WEEKS // 2))
+    hourly[0, 30] = 1000.0
+    assert (
+        seasons(hourly, MONDAY_S).profile.max() < 2.5
+    )  # capped at 9 errors; as it came it would be over 100

@@ -16,11 +16,9 @@ from error_manager.analysis.similarity import (
     Comparison,
     Feature,
     FeatureKind,
-    SparseVector,
     asked_features,
     asked_share,
     features_of,
-    shared_features,
     sparse_vector,
 )
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame
@@ -37,8 +35,15 @@ PRIVATE = texts | st.sampled_from(
 )
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 K = FeatureKind
-VECTORS = st.dictionaries(st.integers(0, 30), st.floats(0.1, 3.0), max_size=12).map(
-    lambda found: SparseVector(tuple(sorted(found)), tuple(found[index] for index in sorted(found)))
+
+
+def feature(text: str, weight: float) -> Feature:
+    """Return a word."""
+    return Feature(kind=K.WORD, text=text, weight=weight)
+
+
+KNOWN = st.dictionaries(st.sampled_from("abcdefghijkl"), st.floats(0.1, 3.0)).map(
+    lambda found: [feature(text, weight) for text, weight in found.items()]
 )
 
 
@@ -129,7 +134,7 @@ def test_an_empty_error_has_no_features():
     """Nothing known is nothing shared."""
     nothing = ErrorEvent(event_id=EventId("0" * 32), timestamp=NOW, message="")
     assert features_of(nothing) == ()
-    assert Comparison(sparse_vector(())).similarity(sparse_vector(())) == 0.0
+    assert Comparison(()).similarity(sparse_vector(())) == 0.0
     assert asked_share((), sparse_vector(())) == 0.0
 
 
@@ -147,11 +152,12 @@ def test_features_are_the_same_before_and_after_masking(error, value, function, 
 @given(errors)
 def test_vectors_are_proper(error):
     """Dimensions rise and fit 32 bits, values are positive, equal errors are wholly alike."""
-    vector = sparse_vector(features_of(error))
+    comparison = Comparison(features_of(error))
+    vector = comparison.vector
     assert list(vector.indices) == sorted(set(vector.indices))
     assert all(0 <= index < 2**32 for index in vector.indices)
     assert all(value > 0 for value in vector.values)
-    assert Comparison(vector).similarity(vector) == pytest.approx(1.0 if vector.indices else 0.0)
+    assert comparison.similarity(vector) == pytest.approx(1.0 if vector.indices else 0.0)
 
 
 def test_the_root_of_the_weight_is_the_value():
@@ -169,17 +175,17 @@ def test_dimensions_never_change():
 
 def test_similarity_by_hand():
     """Dice: 2 x shared / (all of one + all of the other)."""
-    one = SparseVector((1, 2, 3), (1.0, 2.0, 1.0))  # weights 1, 4, 1
-    other = SparseVector((2, 4), (2.0, 3.0))  # weights 4, 9
-    assert Comparison(one).similarity(other) == pytest.approx(2 * 4 / (6 + 13))
+    one = [feature("a", 1.0), feature("b", 4.0), feature("c", 1.0)]
+    other = [feature("b", 4.0), feature("d", 9.0)]
+    assert Comparison(one).similarity(sparse_vector(other)) == pytest.approx(2 * 4 / (6 + 13))
 
 
-@given(VECTORS, VECTORS)
+@given(KNOWN, KNOWN)
 def test_similarity_is_the_same_both_ways(one, other):
     """It lies within 0 and 1 and does not depend on who asks."""
-    value = Comparison(one).similarity(other)
+    value = Comparison(one).similarity(sparse_vector(other))
     assert 0.0 <= value <= 1.0
-    assert value == pytest.approx(Comparison(other).similarity(one))
+    assert value == pytest.approx(Comparison(other).similarity(sparse_vector(one)))
 
 
 def test_the_same_fault_is_nearer_than_another_of_its_kind():
@@ -189,7 +195,7 @@ def test_the_same_fault_is_nearer_than_another_of_its_kind():
         frame("order", "shop.api"), frame("total", line="return prices[key]"), value="no price for 9"
     )
     elsewhere = event(frame("checkout", "shop.views"), frame("label", "shop.stock", "return prices[sku]"))
-    comparison = Comparison(sparse_vector(features_of(asked)))
+    comparison = Comparison(features_of(asked))
     near, far = (comparison.similarity(sparse_vector(features_of(e))) for e in (moved, elsewhere))
     assert near > far > 0.3
 
@@ -198,7 +204,7 @@ def test_reasons_name_the_heaviest_and_nothing_twice():
     """A shared fault stands for its type, place, frame, module and their words; a message for its words."""
     asked = event(frame("checkout", "shop.views"), frame("total"))
     other = event(frame("order", "shop.api"), frame("total"), value="no price for 9")
-    shared = shared_features(features_of(asked), sparse_vector(features_of(other)))
+    shared = Comparison(features_of(asked)).shared(sparse_vector(features_of(other)))
     assert [(feature.kind, feature.text) for feature in shared] == [
         (K.FAULT, "KeyError in shop.cart.total"),
         (K.MESSAGE, "no price for <*>"),
@@ -209,7 +215,7 @@ def test_reasons_without_a_common_fault():
     """What is shared apart from it is named by itself: place, type, calls, words."""
     asked = event(frame("checkout", "shop.views"), frame("total"))
     place = event(frame("checkout", "shop.views"), frame("total"), kind="TypeError", value="price is None")
-    shared = shared_features(features_of(asked), sparse_vector(features_of(place)))
+    shared = Comparison(features_of(asked)).shared(sparse_vector(features_of(place)))
     assert [(feature.kind, feature.text) for feature in shared] == [
         (K.PLACE, "shop.cart.total"),
         (K.CALL, "shop.views.checkout > shop.cart.total"),
@@ -217,7 +223,7 @@ def test_reasons_without_a_common_fault():
         (K.WORD, "error"),
     ]
     kind = event(frame("label", "stock.tags"), value="'sku'")
-    shared = shared_features(features_of(asked), sparse_vector(features_of(kind)))
+    shared = Comparison(features_of(asked)).shared(sparse_vector(features_of(kind)))
     assert [(feature.kind, feature.text) for feature in shared] == [(K.TYPE, "KeyError")]
 
 

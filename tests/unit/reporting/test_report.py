@@ -11,7 +11,7 @@ import pytest
 
 from error_manager.core.types import OutcomeKind, PatternId, PatternStatus, ProjectId, Severity
 from error_manager.reporting.export import to_csv, to_json
-from error_manager.reporting.generator import generate
+from error_manager.reporting.generator import InsightLine, generate
 from error_manager.reporting.templates import to_html
 from error_manager.storage.base import HistoryPoint, Ledger, PatternRow
 
@@ -44,7 +44,7 @@ def pattern(
     )
 
 
-def report(*patterns: PatternRow, previous=None):
+def report(*patterns: PatternRow, previous=None, **more):
     """Return the report of the patterns."""
     return generate(
         since=SINCE,
@@ -55,7 +55,29 @@ def report(*patterns: PatternRow, previous=None):
         previous_counts=previous or {},
         history=[HistoryPoint(start=SINCE + timedelta(days=day), count=day * 10) for day in range(7)],
         ledger=Ledger(received=5, waiting=0, outcomes={OutcomeKind.ACCEPTED: 5}),
+        **more,
     )
+
+
+def test_findings_stand_in_every_format():
+    """Sentences and risks; the riskiest are unresolved, and what was not analysed has no risk."""
+    made = report(
+        pattern(1, 25),
+        pattern(2, 75),
+        pattern(3, 5, status=PatternStatus.RESOLVED),
+        risks={PatternId(1): 78.4, PatternId(3): 99.0},
+        insights=[InsightLine(text="Rising: <pool>, 3.4x its usual rate", at=SINCE, kind="rising")],
+    )
+    assert [line.pattern.id for line in made.riskiest] == [1]
+    values = json.loads(to_json(made))
+    assert values["insights"] == [
+        {"kind": "rising", "at": "2026-03-01T00:00:00Z", "text": "Rising: <pool>, 3.4x its usual rate"}
+    ]
+    assert [row["risk"] for row in values["patterns"]] == [None, 78.4, 99.0]
+    page = to_html(made).decode()
+    assert "Rising: &lt;pool&gt;, 3.4x its usual rate" in page
+    assert '<td class="number">78</td>' in page
+    assert ",78.4," in to_csv(made).decode()
 
 
 def test_totals_shares_and_order():

@@ -48,7 +48,12 @@ def test_an_address_changes_with_the_content_of_the_file():
 def test_every_icon_that_templates_name_is_in_the_sprite():
     """No icon is drawn empty, and none is shipped for nothing."""
     text = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES.iterdir())
-    named = set(re.findall(r'icon\("([a-z0-9-]+)"', text)) | {"layout-list", "plug-connected", "activity"}
+    named = set(re.findall(r'icon\("([a-z0-9-]+)"', text)) | {
+        "layout-list",
+        "plug-connected",
+        "activity",
+        "bulb",
+    }
     drawn = set(
         re.findall(r'symbol id="([^"]+)"', (STATIC / "vendor" / "icons.svg").read_text(encoding="utf-8"))
     )

@@ -1,12 +1,14 @@
 """Every page drawn with made-up values: complete, in the right words, and deaf to hostile text."""
 
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
 from error_manager.core.rules import FIELDS, GroupingRule, IgnoreFrames, MaskMessage, Matcher, SetParts
-from error_manager.core.types import OutcomeKind
+from error_manager.core.types import OutcomeKind, PatternId, Severity
+from error_manager.flows.insights import InsightsView, Risky, pattern_name
 from error_manager.flows.rules import Comparison, ShownChange, ShownPart
 from error_manager.integrations.web.frame import PageFrame, rail
 from error_manager.integrations.web.pages.connect import arrival_values, refusal_lines
@@ -17,9 +19,30 @@ from error_manager.integrations.web.pages.status import process_groups, status_v
 from error_manager.integrations.web.query import RANGES, parse_query
 from error_manager.integrations.web.rule_form import form_of
 from error_manager.integrations.web.snippet import snippets
+from error_manager.integrations.web.target import target_url
 from error_manager.integrations.web.template import render, second_line
+from error_manager.monitoring.answers import Answers, ChangeBefore, Related, Similar
 from error_manager.monitoring.dashboard import DiskFacts, ProcessFacts
+from error_manager.monitoring.finding import CorrelationFinding, PatternFacts
+from error_manager.monitoring.graph import NODE_HEIGHT, NODE_WIDTH, graph
+from error_manager.monitoring.insights import Evidence as InsightEvidence
+from error_manager.monitoring.insights import Insight, InsightKind
+from error_manager.monitoring.sentence import Part, Target, TargetKind, words
 from error_manager.storage.base import ValueCount
+from error_manager.storage.findings import (
+    Anomaly,
+    Change,
+    ChangeKind,
+    Evidence,
+    Fix,
+    ForecastRow,
+    PatternAnalysis,
+    Recommendation,
+    RiskFactor,
+    Scale,
+    Scope,
+    ScopeKind,
+)
 from error_manager.storage.rules import RuleBook, StoredRule
 
 PAGES = (
@@ -40,6 +63,9 @@ PAGES = (
     "merge_with",
     "merged",
     "said",
+    "answered",
+    "insights",
+    "like",
 )
 
 
@@ -102,6 +128,9 @@ def drawn(made_up, name, say):
         "said": draw_said,
         "rules": draw_rules,
         "rule": draw_rule,
+        "answered": draw_answered,
+        "insights": draw_insights,
+        "like": draw_like,
     }[name](made_up, say)
 
 
@@ -109,7 +138,156 @@ def draw_list(made_up, say):
     """Return the list of patterns."""
     values = list_values(made_up["patterns_view"](say), parse_query([("q", say("timeout"))]), made_up["NOW"])
     around = frame(made_up, say)
-    return render("patterns.html", frame=around, has_errors=True, connect_url="/projects/1/connect", **values)
+    return render(
+        "patterns.html",
+        frame=around,
+        has_errors=True,
+        connect_url="/projects/1/connect",
+        told=(_insight(made_up, say),),
+        target_url=target_url,
+        **values,
+    )
+
+
+def _insight(made_up, say):
+    target = Target(project_id=1, kind=TargetKind.RELEASE, key=say("shop@2"))
+    return Insight(
+        id="1",
+        kind=InsightKind.RISING,
+        rank=50.0,
+        sentence=words("Rising: ", Part(text=say("KeyError"), target=target), " since ", made_up["NOW"]),
+        evidence=(InsightEvidence(name=say("x"), value=say("y")), InsightEvidence(name="n", value=3.0)),
+        at=made_up["NOW"],
+        severity=Severity.ERROR,
+        patterns=(PatternId(1),),
+    )
+
+
+def _answers(made_up, say):
+    row, now = made_up["pattern"](1, say), made_up["NOW"]
+    change = Change(project_id=1, at=now, kind=ChangeKind.DEPLOY, version=say("2.8"), note=say("why"))
+    related = Related(pattern=row, score=0.8, gap=timedelta(seconds=4), support=41, trials=50)
+    fix = Fix(pattern_id=row.id, at=now, note=say("raised the pool"), release=say("2.9"))
+    return Answers(
+        analysis=PatternAnalysis(
+            project_id=1,
+            pattern_id=row.id,
+            updated_at=now,
+            state="rising",
+            state_since=now,
+            rates={"ratio": 3.4},
+            risk=78.0,
+            risk_factors=(
+                RiskFactor(name=say("severity"), points=22.0, reason=say("fatal")),
+                RiskFactor(name="age", points=-4.0, reason="known for 14 days"),
+            ),
+            recommendations=(
+                Recommendation(
+                    key=say("pool.exhausted"),
+                    family="pool",
+                    action=say("Raise the pool."),
+                    reason=say("It waits."),
+                    confidence=0.8,
+                    checks=(say("Look at `pg_stat_activity`"),),
+                    causes=(say("A slow query"),),
+                    evidence=(
+                        Evidence(text=say("94 % on host db1"), link="/patterns?q=x"),
+                        Evidence(text=say("no link"), link=say("nowhere")),
+                    ),
+                ),
+            ),
+            family_name=say("pools"),
+        ),
+        before=(related,),
+        after=(related,),
+        changes_before=(ChangeBefore(change=change, score=0.9, gap=timedelta(minutes=12)),),
+        similar=(Similar(pattern=row, score=0.8, reasons=(say("frame x"),), fix=fix),),
+        anomalies=(
+            Anomaly(
+                scope=Scope(project_id=1, kind=ScopeKind.PATTERN, key="1"),
+                scale=Scale.MINUTE,
+                kind="burst",
+                started_at=now,
+                ended_at=None,
+                detected_at=now,
+                updated_at=now,
+                observed=90.0,
+                expected=20.0,
+                lower=0.0,
+                upper=40.0,
+                score=97.0,
+            ),
+        ),
+        changes=(change,),
+        forecasts=(
+            ForecastRow(
+                scope=Scope(project_id=1, kind=ScopeKind.PATTERN, key="1"),
+                step_s=86_400,
+                start_at=now,
+                made_at=now,
+                point=(40.0,),
+                lower80=(25.0,),
+                upper80=(60.0,),
+                lower95=(20.0,),
+                upper95=(70.0,),
+            ),
+        ),
+    )
+
+
+def draw_answered(made_up, say):
+    """Return the page of a pattern of which everything is known."""
+    values = pattern_values(
+        made_up["pattern_view"](say), "14d", made_up["NOW"], answers=_answers(made_up, say)
+    )
+    return render("pattern.html", frame=frame(made_up, say), **values)
+
+
+def draw_insights(made_up, say):
+    """Return the page of insights with everything on it."""
+    answers, row, now = _answers(made_up, say), made_up["pattern"](1, say), made_up["NOW"]
+    facts = {
+        PatternId(n): PatternFacts(
+            project_id=1, id=PatternId(n), title=say("KeyError"), severity=Severity.ERROR
+        )
+        for n in (1, 2)
+    }
+    pair = CorrelationFinding(
+        first=PatternId(1), second=PatternId(2), score=0.8, gap=timedelta(seconds=4),
+        support=41, trials=50, found_at=now,
+    )  # fmt: skip
+    view = InsightsView(
+        insights=(_insight(made_up, say),),
+        riskiest=(Risky(pattern=row, analysis=answers.analysis),),
+        graph=graph([pair], facts),
+        changes=answers.changes,
+        projects=made_up["PROJECTS"],
+        since=now,
+        until=now,
+        is_analysed=True,
+    )
+    return render(
+        "insights.html",
+        frame=frame(made_up, say, "insights"),
+        view=view,
+        now=now,
+        ranges=[("7d", True)],
+        chosen="7d",
+        project=None,
+        target_url=target_url,
+        pattern_name=pattern_name,
+        node_width=NODE_WIDTH,
+        node_height=NODE_HEIGHT,
+    )
+
+
+def draw_like(made_up, say):
+    """Return the page of what is like a text."""
+    found = _answers(made_up, say).similar
+    around = frame(made_up, say)
+    return render(
+        "like.html", frame=around, text=say("a trace"), found=found, is_degraded=False, now=made_up["NOW"]
+    )
 
 
 def draw_pattern(made_up, say):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
-from urllib.parse import quote
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
@@ -15,9 +14,9 @@ from error_manager.flows import insights
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.frame import known_projects, plain_frame
 from error_manager.integrations.web.pages.person import person_name
+from error_manager.integrations.web.target import target_url
 from error_manager.integrations.web.template import html
 from error_manager.monitoring.graph import NODE_HEIGHT, NODE_WIDTH
-from error_manager.monitoring.sentence import Target, TargetKind
 from error_manager.security.auth import Caller
 
 SPANS: Final = {"24h": timedelta(days=1), "7d": timedelta(days=7), "14d": timedelta(days=14)}
@@ -60,17 +59,3 @@ async def show_insights(
         node_width=NODE_WIDTH,
         node_height=NODE_HEIGHT,
     )
-
-
-def target_url(target: Target) -> str:
-    """Return the address of what a part of a sentence is about."""
-    match target.kind:
-        case TargetKind.PATTERN:
-            return f"/patterns/{target.project_id}/{target.key}"
-        case TargetKind.PROJECT:
-            return f"/patterns?project={target.project_id}"
-        case TargetKind.RELEASE:
-            return f"/patterns?project={target.project_id}&release={quote(target.key)}"
-        case TargetKind.MODULE | TargetKind.SEVERITY:
-            term = quote(f'{target.kind.value}:"{target.key}"')
-            return f"/patterns?project={target.project_id}&q={term}"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from error_manager.core.types import PatternStatus, Severity
-from error_manager.flows import monitoring
+from error_manager.core.types import PatternStatus, ProjectId, Severity
+from error_manager.flows import insights, monitoring
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.frame import known_projects, list_frame
 from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.query import PatternQuery, parse_query
+from error_manager.integrations.web.target import target_url
 from error_manager.integrations.web.template import html
 from error_manager.monitoring.dashboard import PatternsView
+from error_manager.monitoring.insights import Insight
 from error_manager.security.auth import Caller
 from error_manager.storage.base import ErrorFilter, PatternOrder
 
@@ -26,6 +29,8 @@ _STATUSES: tuple[tuple[str, PatternStatus | None], ...] = (
     ("Ignored", PatternStatus.IGNORED),
     ("All", None),
 )
+_TOLD: Final = 3
+_TOLD_SPAN: Final = timedelta(days=1)
 _OFFERED = (Severity.FATAL, Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -51,13 +56,26 @@ async def list_patterns(
     view = await monitoring.patterns_view(
         services, query.where(now), search=query.q, order=query.order, cursor=query.cursor or None
     )
+    told = await _told(services, query, now)
     frame = await list_frame(services, view, query, person=await person_name(request, services))
     return html(
         "patterns.html",
         list_values(view, query, now),
         frame=frame,
+        told=told,
+        target_url=target_url,
         has_errors=bool(view.page.items) or await _has_errors(services),
         connect_url=next(url for name, _, _, url in frame.rail if name == "connect"),
+    )
+
+
+async def _told(services: QueryServices, query: PatternQuery, now: datetime) -> tuple[Insight, ...]:
+    """Return what stands out of the last day, above the whole list only."""
+    if query.is_filtered or query.cursor:
+        return ()
+    projects = (ProjectId(query.project),) if query.project else ()
+    return await insights.window_insights(
+        services, project_ids=projects, since=now - _TOLD_SPAN, until=now, limit=_TOLD
     )
 
 
