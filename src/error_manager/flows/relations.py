@@ -23,6 +23,7 @@ from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, EventRows, PatternFact
 from error_manager.storage.findings import (
     Change,
+    ChangeKind,
     CorrelationEnd,
     CorrelationRow,
     CorrelationSet,
@@ -34,18 +35,23 @@ WINDOW: Final = timedelta(days=14)
 NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
 _MOST_CHANGES: Final = 500
+_ROLLOUT: Final = timedelta(days=1)
 
 Gaps = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stream:
-    """Events of an organization: ``codes`` are places in ``patterns``; ``since`` as of ``correlate``."""
+    """Events of an organization: ``codes`` are places in ``patterns``; ``since_s`` as of ``correlate``.
+
+    ``first_s`` is when each project had its first error: what was before it is not known.
+    """
 
     patterns: tuple[tuple[ProjectId, PatternFact], ...]
     times_s: Floats
     codes: Integers
     since_s: Floats
+    first_s: Mapping[ProjectId, float]
     observed_s: tuple[float, float]
     gaps_s: Gaps
 
@@ -88,12 +94,17 @@ async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], unt
         patterns += [(project.id, fact) for fact in facts]
     first = await source.first_span()
     spans = [(start.timestamp(), end.timestamp()) for start, end in await source.spans(since=since)]
-    observed = since.timestamp(), until.timestamp()
+    began: dict[ProjectId, float] = {}
+    for project_id, fact in patterns:
+        seen_s = fact.first_seen.timestamp()
+        began[project_id] = max(since.timestamp(), min(seen_s, began.get(project_id, seen_s)))
+    observed = min(began.values(), default=since.timestamp()), until.timestamp()
     return _Stream(
         patterns=tuple(patterns),
         times_s=np.concatenate([times for times, _ in parts] or [np.zeros(0)]),
         codes=np.concatenate([codes for _, codes in parts] or [np.zeros(0, dtype=np.int64)]),
         since_s=np.concatenate(complete or [np.zeros(0)]),
+        first_s=began,
         observed_s=observed,
         gaps_s=gaps(
             spans,
@@ -132,13 +143,32 @@ def _thinned(
 async def _changes(
     findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
 ) -> tuple[Change, ...]:
+    """Return what was changed in the window, each release once, newest first."""
     page = await findings.changes(
-        project_ids=tuple(project.id for project in projects),
-        since=until - WINDOW,
-        until=until,
-        limit=_MOST_CHANGES,
+        project_ids=tuple(project.id for project in projects), until=until, limit=_MOST_CHANGES
     )
-    return page.items
+    return tuple(one for one in _rollouts(page.items) if one.at >= until - WINDOW)
+
+
+def _rollouts(changes: Sequence[Change]) -> Iterable[Change]:
+    """Yield the changes without releases that brought nothing new, newest first.
+
+    The first release that is known of an environment may have been there for years. A release that was seen
+    in another environment less than a day before is the same rollout.
+    """
+    known: set[tuple[ProjectId, str]] = set()
+    seen: dict[tuple[ProjectId, str], datetime] = {}
+    kept = []
+    for one in reversed(changes):
+        if one.kind is ChangeKind.RELEASE:
+            place, rollout = (one.project_id, one.environment), (one.project_id, one.version)
+            is_first, before = place not in known, seen.get(rollout)
+            known.add(place)
+            seen[rollout] = one.at
+            if is_first or (before is not None and one.at - before < _ROLLOUT):
+                continue
+        kept.append(one)
+    return reversed(kept)
 
 
 def _related(
@@ -165,7 +195,7 @@ def _changed(
 ) -> Iterable[CorrelationRow]:
     """Yield what rose or was born after a change of its own project."""
     owners = np.array([project_id for project_id, _ in stream.patterns], dtype=np.int64)
-    for project_id in {change.project_id for change in changes}:
+    for project_id in sorted({change.project_id for change in changes} & stream.first_s.keys()):
         mine = [change for change in changes if change.project_id == project_id]
         is_here = owners[stream.codes] == project_id
         effects = relate_changes(
@@ -173,8 +203,9 @@ def _changed(
             stream.codes[is_here],
             [change.at.timestamp() for change in mine],
             n_patterns=len(stream.patterns),
-            observed=stream.observed_s,
+            observed=(stream.first_s[project_id], stream.observed_s[1]),
             gaps=stream.gaps_s,
+            since=stream.since_s,
         )
         for effect in effects:
             yield _effect(stream, mine[effect.change], effect, organization_id, until)
