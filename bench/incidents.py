@@ -271,7 +271,9 @@ def describe(one: Anomaly) -> str:
     """Return an anomaly in a line."""
     at = one.started_at - START
     hours = at.seconds / 3600
-    lasted = "open" if one.ended_at is None else f"{(one.ended_at - one.started_at) / timedelta(hours=1):.1f} h"
+    lasted = (
+        "open" if one.ended_at is None else f"{(one.ended_at - one.started_at) / timedelta(hours=1):.1f} h"
+    )
     return (
         f"{name(one):40} {one.kind:8} day {at.days} {hours:04.1f} h, {lasted}, score {one.score:.0f}, "
         f"{one.observed:.2f} for {one.expected:.3f} a minute"

@@ -19,15 +19,19 @@ from error_manager.analysis.change_effects import ChangeEffect, relate_changes
 from error_manager.analysis.correlation import Relation, correlate
 from error_manager.analysis.event_stream import thin
 from error_manager.analysis.explanation import Kind
+from error_manager.analysis.fine_timing import LONGEST_S, Following, Stretch, follow_closely
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, EventRows, PatternFact
 from error_manager.storage.findings import (
+    Anomaly,
+    AnomalyFilter,
     Change,
     ChangeKind,
     CorrelationEnd,
     CorrelationRow,
     CorrelationSet,
     FindingStore,
+    ScopeKind,
 )
 
 WINDOW: Final = timedelta(days=14)
@@ -36,6 +40,10 @@ NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
 _MOST_CHANGES: Final = 500
 _ROLLOUT: Final = timedelta(days=1)
+IN_INCIDENT: Final = "incident"
+"""Kind of a relation that was seen second by second within incidents, not over days."""
+_MOST_ANOMALIES: Final = 1_000
+_MOST_STRETCHES: Final = 500
 
 Gaps = tuple[tuple[float, float], ...]
 
@@ -67,7 +75,8 @@ async def find_relations(
     """Return the relations of an organization, and of how many errors they were found."""
     stream = await _read(source, projects, until)
     changes = await _changes(findings, projects, until)
-    rows = await asyncio.to_thread(_related, stream, changes, organization_id, until)
+    anomalies = await _rises(findings, projects, until)
+    rows = await asyncio.to_thread(_related, stream, changes, anomalies, organization_id, until)
     return CorrelationSet(organization_id=organization_id, rows=rows), len(stream.times_s)
 
 
@@ -171,8 +180,26 @@ def _rollouts(changes: Sequence[Change]) -> Iterable[Change]:
     return reversed(kept)
 
 
+async def _rises(
+    findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
+) -> tuple[Anomaly, ...]:
+    """Return the anomalies of patterns that came more often than usual, newest first."""
+    where = AnomalyFilter(
+        project_ids=tuple(project.id for project in projects),
+        scope_kind=ScopeKind.PATTERN,
+        since=until - WINDOW,
+        until=until,
+    )
+    page = await findings.anomalies(where, limit=_MOST_ANOMALIES, cursor=None)
+    return tuple(one for one in page.items if one.observed > one.expected)
+
+
 def _related(
-    stream: _Stream, changes: Sequence[Change], organization_id: int, until: datetime
+    stream: _Stream,
+    changes: Sequence[Change],
+    anomalies: Sequence[Anomaly],
+    organization_id: int,
+    until: datetime,
 ) -> tuple[CorrelationRow, ...]:
     relations = correlate(
         stream.times_s,
@@ -184,10 +211,48 @@ def _related(
         since=stream.since_s,
     )
     direct = [one for one in relations if one.kind is Kind.DIRECT]
+    known = {frozenset((one.cause, one.effect)) for one in direct}
+    stretches = [
+        one for one in _stretches(stream, anomalies) if frozenset((one.first, one.second)) not in known
+    ]
+    close = follow_closely(_lines(stream, stretches), stretches)
     return (
         *(_relation(stream, one, organization_id, until) for one in direct),
+        *(_close(stream, one, len(stretches), organization_id, until) for one in close),
         *_changed(stream, changes, organization_id, until),
     )
+
+
+def _stretches(stream: _Stream, anomalies: Sequence[Anomaly]) -> list[Stretch]:
+    """Return when pairs of patterns were unusual together, as far as all errors of both are known."""
+    codes = {str(fact.id): code for code, (_, fact) in enumerate(stream.patterns)}
+    ends = stream.observed_s[1]
+    mine = [
+        (
+            one.started_at.timestamp() - LONGEST_S,
+            (one.ended_at.timestamp() if one.ended_at else ends) + LONGEST_S,
+            codes[one.scope.key],
+        )
+        for one in anomalies
+        if one.scope.key in codes
+    ]
+    mine.sort()
+    found = []
+    for place, (start_s, end_s, code) in enumerate(mine):
+        for other_start_s, other_end_s, other in mine[place + 1 :]:
+            if other_start_s >= end_s or len(found) == _MOST_STRETCHES:
+                break
+            first, second = sorted((code, other))
+            since_s = max(other_start_s, stream.since_s[first], stream.since_s[second])
+            until_s = min(end_s, other_end_s)
+            if first != second and since_s < until_s:
+                found.append(Stretch(first=first, second=second, start_s=since_s, end_s=until_s))
+    return found
+
+
+def _lines(stream: _Stream, stretches: Sequence[Stretch]) -> dict[int, Floats]:
+    wanted = {code for one in stretches for code in (one.first, one.second)}
+    return {code: np.sort(stream.times_s[stream.codes == code]) for code in sorted(wanted)}
 
 
 def _changed(
@@ -227,6 +292,28 @@ def _relation(stream: _Stream, one: Relation, organization_id: int, until: datet
         base=one.base_share,
         lift=one.lift,
         q_value=one.q_value,
+        created_at=until,
+    )
+
+
+def _close(
+    stream: _Stream, one: Following, tests: int, organization_id: int, until: datetime
+) -> CorrelationRow:
+    return CorrelationRow(
+        organization_id=organization_id,
+        first=_end(stream, one.cause),
+        second=_end(stream, one.effect),
+        kind=IN_INCIDENT,
+        score=one.score,
+        window_s=math.ceil(one.high_s),
+        gap_ms=_ms(one.lag_s),
+        gap_low_ms=_ms(one.lag_spread_s[0]),
+        gap_high_ms=_ms(one.lag_spread_s[1]),
+        support=one.support,
+        trials=one.occasions,
+        base=one.base_share,
+        lift=one.lift,
+        q_value=min(1.0, one.p_value * tests),
         created_at=until,
     )
 
