@@ -250,3 +250,22 @@ async def test_a_change_of_status_follows_a_merge_it_waited_for(store, queries, 
         (first, "resolved"),
         (second, "unresolved"),
     ]
+
+
+async def test_a_change_of_status_holds_no_alias_while_it_waits(store, queries, database):
+    """A merge locks its target before what leads to it; a caller with the old link is no deadlock."""
+    await store.commit(some(*(error(n, group=n) for n in range(3))))
+    first, second, third = await patterns(queries)
+    await queries.merge(second, (third,), person_id=None, now=NOW)
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("SELECT FROM error_patterns WHERE id = %s FOR UPDATE", (second,))
+        merging = asyncio.create_task(queries.merge(first, (second,), person_id=None, now=NOW))
+        await asyncio.sleep(0.2)
+        resolving = asyncio.create_task(
+            queries.change_status(third, PatternStatus.RESOLVED, ignore_until=None, person_id=None, now=NOW)
+        )
+        await asyncio.sleep(0.2)
+    _, resolved = await asyncio.gather(merging, resolving)
+    assert resolved.id == first
+    assert {row.id for row, _ in await held(queries)} == {first}
+    recounted(database)

@@ -42,8 +42,8 @@ class ChangeEffect:
     """What a pattern did right after a change.
 
     ``change`` is its place in the list given. ``after`` events came within ``after_s``, ``before`` within
-    ``before_s``: the same hours of the days before, or for a birth all the time before. ``ratio`` is that of
-    the rates, infinite for a birth. ``delay_s`` is the time from the change to the next event. ``score`` is
+    ``before_s``: the same hours of the days before, for a birth all the time before, and of a pattern that was
+    silent for the day before, that day. ``ratio`` is that of the rates, infinite where none came before. ``delay_s`` is the time from the change to the next event. ``score`` is
     (1 - q) times the share of the events after the change that are more than before, 0..1, 4 decimals.
     """
 
@@ -68,6 +68,7 @@ class _Counts:
     line: Floats
     origin: Floats
     seen_s: Floats
+    since: Floats
 
     def events(self, start: float, end: float) -> Integers:
         """Return the events of each pattern in a stretch."""
@@ -90,6 +91,7 @@ def relate_changes(
     n_patterns: int,
     observed: tuple[float, float],
     gaps: Sequence[tuple[float, float]] = (),
+    since: Floats | None = None,
 ) -> tuple[ChangeEffect, ...]:
     """Return which patterns were born or rose right after which change, best first.
 
@@ -100,11 +102,15 @@ def relate_changes(
         n_patterns: patterns there may be.
         observed: start and end of the window, seconds since the epoch.
         gaps: stretches in which nothing was collected; they count on neither side.
+        since: from when on the events of each pattern are complete, shape (n_patterns,); None: from the
+            start. Of a pattern that is not known over the days before a change, nothing is told.
 
     Returns:
         At most one effect per change and pattern, with q <= ``MOST_FALSE_SHARE``.
     """
-    stream = build_stream(times, patterns, None, n_patterns=n_patterns, observed=observed, gaps=gaps)
+    stream = build_stream(
+        times, patterns, None, n_patterns=n_patterns, observed=observed, gaps=gaps, since=since
+    )
     counts = _counts(stream)
     starts = sorted(change - observed[0] for change in changes)
     best: dict[tuple[int, int], ChangeEffect] = {}
@@ -129,6 +135,7 @@ def _counts(stream: EventStream) -> _Counts:
         line=stream.lines.times + owner * reach_s,
         origin=np.arange(stream.n_patterns, dtype=np.float64) * reach_s,
         seen_s=seen_s,
+        since=stream.since,
     )
 
 
@@ -143,15 +150,19 @@ def _effects(counts: _Counts, place: int, at: float, end: float) -> list[ChangeE
     daily = np.stack([counts.events(*span) for span in spans], axis=1).astype(np.float64)
     ever, ever_s = counts.events(0.0, at), counts.seconds(0.0, at)
     is_born = ever == 0
-    before = np.where(is_born, 0, daily.sum(axis=1))
-    before_s = np.where(is_born, ever_s, length_s.sum())
-    p_value = _tail(after, before, after_s / (after_s + before_s), _dispersion(daily))
+    is_back = ~is_born & (counts.events(at - DAY_S, at) == 0)
+    before = np.where(is_born | is_back, 0, daily.sum(axis=1))
+    silent_s = np.where(is_born, ever_s, counts.seconds(at - DAY_S, at))
+    before_s = np.where(is_born | is_back, silent_s, length_s.sum())
+    dispersion = np.where(is_back, 1.0, _dispersion(daily))
+    p_value = _tail(after, before, after_s / (after_s + before_s), dispersion)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (after / after_s) / (before / before_s)
     just_before = counts.events(2 * at - end, at) / max(counts.seconds(2 * at - end, at), 1.0)
     rate = after / after_s
     is_above = (rate > (daily / length_s).max(axis=1)) & (rate >= LEAST_RATIO * just_before)
-    told = (after >= FEWEST_EVENTS) & (ratio >= LEAST_RATIO) & is_above
+    is_known = counts.since <= np.where(is_born, 0.0, spans[-1][0])
+    told = (after >= FEWEST_EVENTS) & (ratio >= LEAST_RATIO) & is_above & is_known
     delay_s = _delays(counts, at)
     return [
         ChangeEffect(

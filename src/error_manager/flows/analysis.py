@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Final
 
 from error_manager.flows.analysis_services import AnalysisServices, keep_runs, settled
-from error_manager.flows.analysis_window import HISTORY, floor_minute, moved
+from error_manager.flows.analysis_window import HISTORY, by_organization, floor_minute, moved
+from error_manager.flows.incident_watch import find_incidents
 from error_manager.flows.rate_watch import RateWatch
 from error_manager.flows.state_watch import StateWatch
 from error_manager.storage.analysis_source import AnalysedProject
@@ -41,6 +42,9 @@ async def analyze_minutes(svc: MinuteServices) -> None:
         await meter.run("releases", project.id, note_releases(svc, project, until=until))
         await meter.run("rates", project.id, svc.rates.watch(project, until=until))
         await meter.run("states", project.id, svc.states.watch(project, until=until))
+    for _, mine in by_organization(await svc.source.projects()):
+        step = find_incidents(svc.source, svc.findings, mine, until=until)
+        await meter.run("incidents", mine[0].id, step)
     await keep_runs(svc, meter)
 
 

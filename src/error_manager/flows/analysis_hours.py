@@ -17,7 +17,7 @@ from error_manager.core.errors import IndexUnavailableError
 from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, keep_runs, settled
-from error_manager.flows.analysis_window import floor_hour, moved
+from error_manager.flows.analysis_window import by_organization, floor_hour, moved
 from error_manager.flows.hourly import (
     Rhythms,
     Surroundings,
@@ -63,8 +63,7 @@ async def analyze_hours(svc: HourServices) -> None:
     """
     hour, meter = floor_hour(await settled(svc)), svc.meter()
     projects = await svc.source.projects()
-    for organization_id in sorted({project.organization_id for project in projects}):
-        mine = [project for project in projects if project.organization_id == organization_id]
+    for organization_id, mine in by_organization(projects):
         due = [project for project in mine if await is_due(svc, project, hour)]
         if due:
             relations = await meter.run("relations", due[0].id, _relations(svc, organization_id, mine, hour))

@@ -172,6 +172,7 @@ def _anomaly(
         per=one.scale.value,
         title=titles[scope.kind],
         pattern_id=pattern_id,
+        place=place if isinstance(place := one.evidence.get("place"), int) else 0,
     )
 
 

@@ -19,14 +19,19 @@ from error_manager.analysis.change_effects import ChangeEffect, relate_changes
 from error_manager.analysis.correlation import Relation, correlate
 from error_manager.analysis.event_stream import thin
 from error_manager.analysis.explanation import Kind
+from error_manager.analysis.fine_timing import LONGEST_S, Following, Stretch, follow_closely
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, EventRows, PatternFact
 from error_manager.storage.findings import (
+    Anomaly,
+    AnomalyFilter,
     Change,
+    ChangeKind,
     CorrelationEnd,
     CorrelationRow,
     CorrelationSet,
     FindingStore,
+    ScopeKind,
 )
 
 WINDOW: Final = timedelta(days=14)
@@ -34,18 +39,27 @@ WINDOW: Final = timedelta(days=14)
 NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
 _MOST_CHANGES: Final = 500
+_ROLLOUT: Final = timedelta(days=1)
+IN_INCIDENT: Final = "incident"
+"""Kind of a relation that was seen second by second within incidents, not over days."""
+_MOST_ANOMALIES: Final = 1_000
+_MOST_STRETCHES: Final = 500
 
 Gaps = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stream:
-    """Events of an organization: ``codes`` are places in ``patterns``; ``since`` as of ``correlate``."""
+    """Events of an organization: ``codes`` are places in ``patterns``; ``since_s`` as of ``correlate``.
+
+    ``first_s`` is when each project had its first error: what was before it is not known.
+    """
 
     patterns: tuple[tuple[ProjectId, PatternFact], ...]
     times_s: Floats
     codes: Integers
     since_s: Floats
+    first_s: Mapping[ProjectId, float]
     observed_s: tuple[float, float]
     gaps_s: Gaps
 
@@ -61,7 +75,8 @@ async def find_relations(
     """Return the relations of an organization, and of how many errors they were found."""
     stream = await _read(source, projects, until)
     changes = await _changes(findings, projects, until)
-    rows = await asyncio.to_thread(_related, stream, changes, organization_id, until)
+    anomalies = await _rises(findings, projects, until)
+    rows = await asyncio.to_thread(_related, stream, changes, anomalies, organization_id, until)
     return CorrelationSet(organization_id=organization_id, rows=rows), len(stream.times_s)
 
 
@@ -88,12 +103,17 @@ async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], unt
         patterns += [(project.id, fact) for fact in facts]
     first = await source.first_span()
     spans = [(start.timestamp(), end.timestamp()) for start, end in await source.spans(since=since)]
-    observed = since.timestamp(), until.timestamp()
+    began: dict[ProjectId, float] = {}
+    for project_id, fact in patterns:
+        seen_s = fact.first_seen.timestamp()
+        began[project_id] = max(since.timestamp(), min(seen_s, began.get(project_id, seen_s)))
+    observed = min(began.values(), default=since.timestamp()), until.timestamp()
     return _Stream(
         patterns=tuple(patterns),
         times_s=np.concatenate([times for times, _ in parts] or [np.zeros(0)]),
         codes=np.concatenate([codes for _, codes in parts] or [np.zeros(0, dtype=np.int64)]),
         since_s=np.concatenate(complete or [np.zeros(0)]),
+        first_s=began,
         observed_s=observed,
         gaps_s=gaps(
             spans,
@@ -132,17 +152,54 @@ def _thinned(
 async def _changes(
     findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
 ) -> tuple[Change, ...]:
+    """Return what was changed in the window, each release once, newest first."""
     page = await findings.changes(
+        project_ids=tuple(project.id for project in projects), until=until, limit=_MOST_CHANGES
+    )
+    return tuple(one for one in _rollouts(page.items) if one.at >= until - WINDOW)
+
+
+def _rollouts(changes: Sequence[Change]) -> Iterable[Change]:
+    """Yield the changes without releases that brought nothing new, newest first.
+
+    The first release that is known of an environment may have been there for years. A release that was seen
+    in another environment less than a day before is the same rollout.
+    """
+    known: set[tuple[ProjectId, str]] = set()
+    seen: dict[tuple[ProjectId, str], datetime] = {}
+    kept = []
+    for one in reversed(changes):
+        if one.kind is ChangeKind.RELEASE:
+            place, rollout = (one.project_id, one.environment), (one.project_id, one.version)
+            is_first, before = place not in known, seen.get(rollout)
+            known.add(place)
+            seen[rollout] = one.at
+            if is_first or (before is not None and one.at - before < _ROLLOUT):
+                continue
+        kept.append(one)
+    return reversed(kept)
+
+
+async def _rises(
+    findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
+) -> tuple[Anomaly, ...]:
+    """Return the anomalies of patterns that came more often than usual, newest first."""
+    where = AnomalyFilter(
         project_ids=tuple(project.id for project in projects),
+        scope_kind=ScopeKind.PATTERN,
         since=until - WINDOW,
         until=until,
-        limit=_MOST_CHANGES,
     )
-    return page.items
+    page = await findings.anomalies(where, limit=_MOST_ANOMALIES, cursor=None)
+    return tuple(one for one in page.items if one.observed > one.expected)
 
 
 def _related(
-    stream: _Stream, changes: Sequence[Change], organization_id: int, until: datetime
+    stream: _Stream,
+    changes: Sequence[Change],
+    anomalies: Sequence[Anomaly],
+    organization_id: int,
+    until: datetime,
 ) -> tuple[CorrelationRow, ...]:
     relations = correlate(
         stream.times_s,
@@ -154,10 +211,48 @@ def _related(
         since=stream.since_s,
     )
     direct = [one for one in relations if one.kind is Kind.DIRECT]
+    known = {frozenset((one.cause, one.effect)) for one in direct}
+    stretches = [
+        one for one in _stretches(stream, anomalies) if frozenset((one.first, one.second)) not in known
+    ]
+    close = follow_closely(_lines(stream, stretches), stretches)
     return (
         *(_relation(stream, one, organization_id, until) for one in direct),
+        *(_close(stream, one, len(stretches), organization_id, until) for one in close),
         *_changed(stream, changes, organization_id, until),
     )
+
+
+def _stretches(stream: _Stream, anomalies: Sequence[Anomaly]) -> list[Stretch]:
+    """Return when pairs of patterns were unusual together, as far as all errors of both are known."""
+    codes = {str(fact.id): code for code, (_, fact) in enumerate(stream.patterns)}
+    ends = stream.observed_s[1]
+    mine = [
+        (
+            one.started_at.timestamp() - LONGEST_S,
+            (one.ended_at.timestamp() if one.ended_at else ends) + LONGEST_S,
+            codes[one.scope.key],
+        )
+        for one in anomalies
+        if one.scope.key in codes
+    ]
+    mine.sort()
+    found = []
+    for place, (start_s, end_s, code) in enumerate(mine):
+        for other_start_s, other_end_s, other in mine[place + 1 :]:
+            if other_start_s >= end_s or len(found) == _MOST_STRETCHES:
+                break
+            first, second = sorted((code, other))
+            since_s = max(other_start_s, stream.since_s[first], stream.since_s[second])
+            until_s = min(end_s, other_end_s)
+            if first != second and since_s < until_s:
+                found.append(Stretch(first=first, second=second, start_s=since_s, end_s=until_s))
+    return found
+
+
+def _lines(stream: _Stream, stretches: Sequence[Stretch]) -> dict[int, Floats]:
+    wanted = {code for one in stretches for code in (one.first, one.second)}
+    return {code: np.sort(stream.times_s[stream.codes == code]) for code in sorted(wanted)}
 
 
 def _changed(
@@ -165,7 +260,7 @@ def _changed(
 ) -> Iterable[CorrelationRow]:
     """Yield what rose or was born after a change of its own project."""
     owners = np.array([project_id for project_id, _ in stream.patterns], dtype=np.int64)
-    for project_id in {change.project_id for change in changes}:
+    for project_id in sorted({change.project_id for change in changes} & stream.first_s.keys()):
         mine = [change for change in changes if change.project_id == project_id]
         is_here = owners[stream.codes] == project_id
         effects = relate_changes(
@@ -173,8 +268,9 @@ def _changed(
             stream.codes[is_here],
             [change.at.timestamp() for change in mine],
             n_patterns=len(stream.patterns),
-            observed=stream.observed_s,
+            observed=(stream.first_s[project_id], stream.observed_s[1]),
             gaps=stream.gaps_s,
+            since=stream.since_s,
         )
         for effect in effects:
             yield _effect(stream, mine[effect.change], effect, organization_id, until)
@@ -196,6 +292,28 @@ def _relation(stream: _Stream, one: Relation, organization_id: int, until: datet
         base=one.base_share,
         lift=one.lift,
         q_value=one.q_value,
+        created_at=until,
+    )
+
+
+def _close(
+    stream: _Stream, one: Following, tests: int, organization_id: int, until: datetime
+) -> CorrelationRow:
+    return CorrelationRow(
+        organization_id=organization_id,
+        first=_end(stream, one.cause),
+        second=_end(stream, one.effect),
+        kind=IN_INCIDENT,
+        score=one.score,
+        window_s=math.ceil(one.high_s),
+        gap_ms=_ms(one.lag_s),
+        gap_low_ms=_ms(one.lag_spread_s[0]),
+        gap_high_ms=_ms(one.lag_spread_s[1]),
+        support=one.support,
+        trials=one.occasions,
+        base=one.base_share,
+        lift=one.lift,
+        q_value=min(1.0, one.p_value * tests),
         created_at=until,
     )
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from error_manager.core.types import PatternId
-from error_manager.monitoring.sentence import number, span
+from error_manager.core.wording import number, span
 from error_manager.storage.base import HistoryPoint, PatternRow
 from error_manager.storage.findings import (
     Anomaly,

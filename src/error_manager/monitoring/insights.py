@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from error_manager.core.types import PatternId, Severity
+from error_manager.core.wording import number, span
 from error_manager.monitoring.finding import (
     AnomalyFinding,
     ChangeFinding,
@@ -33,9 +34,7 @@ from error_manager.monitoring.sentence import (
     Target,
     TargetKind,
     listed,
-    number,
     plain,
-    span,
     words,
 )
 

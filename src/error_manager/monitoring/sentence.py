@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from error_manager.core.types import ProjectId
@@ -72,23 +72,6 @@ def listed(items: Sequence[Sentence], *, most: int) -> Sentence:
             pieces.append(" and " if place == len(shown) - 1 else ", ")
         pieces.append(item)
     return words(*pieces)
-
-
-def span(length: timedelta) -> str:
-    """Return a length of time in one unit: ``4 s``, ``12 min``, ``5 h``, ``3 days``."""
-    seconds = length.total_seconds()
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
-
-
-def number(value: float) -> str:
-    """Return a count or rate: whole with separators from ten on, two telling digits below."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
 def _parts(pieces: Iterable[str | datetime | Part | Sentence]) -> Iterable[Part]:

@@ -32,7 +32,7 @@ def analysis(*texts, samples=1):
     found = LogAnalysis(samples=samples, keeps_rows=True)
     blocks = (text.encode() for text in texts)
     for scanner, findings in scan_here(
-        blocks, lambda: LogScanner(now=NOW, samples=samples, keeps_numbers=True)
+        blocks, lambda: LogScanner(now=NOW, samples=samples, keeps_numbers=True, keeps_times=True)
     ):
         found.add(scanner, findings)
     return found
@@ -226,7 +226,9 @@ def test_following_holds_back_the_newest_record():
 def test_no_block_breaks_it(block):
     """Any bytes are scanned; each line that is not blank has a pattern, and every record is counted."""
     found = LogAnalysis(samples=1, keeps_rows=True)
-    for scanner, findings in scan_here([block], lambda: LogScanner(now=NOW, samples=1, keeps_numbers=True)):
+    for scanner, findings in scan_here(
+        [block], lambda: LogScanner(now=NOW, samples=1, keeps_numbers=True, keeps_times=True)
+    ):
         found.add(scanner, findings)
     assert found.patterns.total <= found.lines
     assert len(list(found.rows())) <= found.lines

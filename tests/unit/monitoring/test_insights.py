@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from error_manager.core.types import PatternId, ProjectId, Severity
+from error_manager.core.wording import span
 from error_manager.monitoring.finding import (
     AnomalyFinding,
     ChangeFinding,
@@ -23,7 +24,7 @@ from error_manager.monitoring.finding import (
 )
 from error_manager.monitoring.incident import group, relations
 from error_manager.monitoring.insights import InsightKind, insights
-from error_manager.monitoring.sentence import Target, TargetKind, listed, plain, span, words
+from error_manager.monitoring.sentence import Target, TargetKind, listed, plain, words
 
 SHOP = ProjectId(1)
 NOON = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)

@@ -56,7 +56,7 @@ class BodyMaker:
             "platform": service.platform,
             "service": service.slug,
             "server_name": values["server"],
-            "release": self._release(service, moment.at),
+            "release": self.release(service, moment.at),
             "environment": "production" if rng.random() < 0.94 else "staging",
             "transaction": fault.transaction,
             "exceptions": self._exceptions(fault, service, message, values),
@@ -76,7 +76,8 @@ class BodyMaker:
         text = f"{self._name}:{index}"
         return EventId(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
-    def _release(self, service: Service, at: datetime) -> str:
+    def release(self, service: Service, at: datetime) -> str:
+        """Return the release of a service at a time."""
         current = service.releases[0]
         for release in service.releases[1:]:
             if at >= self._start + timedelta(days=_RELEASE_DAYS[release]):

@@ -63,7 +63,7 @@ def incidents(start: datetime) -> tuple[Incident, ...]:
                  start=at(6, 11.3), end=at(6, 11.8), faults=("api-pool", "pay-timeout", "web-gateway"), cause="api-pool",
                  lag_s=(0.0, 4.0, 9.0)),
         Incident(kind="slow_leak", title="Search leaks memory, more every day", start=at(7, 0), end=at(13, 6),
-                 faults=("search-memory",), cause="search-memory"),
+                 faults=("search-memory",), cause="search-memory", release="search@3.4.1"),
         Incident(kind="bad_release", title="Release api@2.8.0 breaks tax of countries without a rate", start=at(9, 14.1),
                  end=at(9, 17.6), faults=("api-tax-regression", "api-coupon"), cause="api-tax-regression",
                  release="api@2.8.0"),
