@@ -134,13 +134,13 @@ class Answers:
         """Return the expected totals of the next 24 hours and 7 days, as far as they were forecast."""
         return tuple(
             Outlook(
-                length=timedelta(seconds=row.step_s),
-                point=row.point[0],
-                lower=row.lower80[0],
-                upper=row.upper80[0],
+                length=timedelta(seconds=total.span_s),
+                point=total.point,
+                lower=total.lower80,
+                upper=total.upper80,
             )
-            for row in self.forecasts
-            if row.step_s in (DAY_S, WEEK_S) and len(row.point) == 1
+            for row in self.forecasts[:1]
+            for total in row.sums
         )
 
 

@@ -12,7 +12,6 @@ from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severi
 from error_manager.monitoring.answers import (
     DAY_S,
     HOUR_S,
-    WEEK_S,
     Answers,
     alike,
     chart,
@@ -30,6 +29,7 @@ from error_manager.storage.findings import (
     CorrelationRow,
     Fix,
     ForecastRow,
+    ForecastSum,
     Neighbour,
     PatternAnalysis,
     RiskFactor,
@@ -197,7 +197,13 @@ def test_the_anomaly_that_goes_on():
 
 def test_the_outlook_is_of_totals():
     """A day and a week as they were forecast: the sum of hours would have a wrong band."""
-    found = Answers(forecasts=(forecast(HOUR_S, 1.0, 2.0), forecast(DAY_S, 40.0), forecast(WEEK_S, 280.0)))
+    sums = tuple(
+        ForecastSum(
+            span_s=span_s, point=point, lower80=point / 2, upper80=point * 2, lower95=0.0, upper95=point * 4
+        )
+        for span_s, point in ((DAY_S, 40.0), (7 * DAY_S, 280.0))
+    )
+    found = Answers(forecasts=(replace(forecast(HOUR_S, 1.0, 2.0), sums=sums),))
     assert [(one.length.days, one.point, one.lower, one.upper) for one in found.outlooks] == [
         (1, 40.0, 20.0, 80.0),
         (7, 280.0, 140.0, 560.0),
