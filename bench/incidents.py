@@ -1,8 +1,8 @@
 """The demo's planted incidents against what the analysis finds, end to end through its flows.
 
-``python -m bench.incidents [--errors N] [--seeds N ...] [--step-hours N] [--list]``. The demo's errors are made,
-not stored (``bench/moment_source.py``); the flows of the product watch them hour after hour and keep what
-they find in the memory twin. Relations are looked for at the end of each day, and all that were ever told
+``python -m bench.incidents [--errors N] [--seeds N ...] [--step-hours N] [--list]``. The demo's errors are
+made, not stored (``bench/moment_source.py``); the flows of the product watch them hour after hour and keep
+what they find in the memory twin. Relations are looked for at the end of each day, and all that were ever told
 count. Scored: each incident found as an anomaly of its pattern, of a fitting kind and begun within it; the
 chain of causes with direction and lag (25 %); the suspect release; and what is told beside the truth.
 """
@@ -25,7 +25,6 @@ from error_manager.flows.analysis_services import AnalysisServices
 from error_manager.flows.rate_watch import RateWatch
 from error_manager.flows.relations import find_relations
 from error_manager.flows.state_watch import StateWatch
-from error_manager.runtime.demo.faults import FAULTS
 from error_manager.runtime.demo.schedule import (
     DAYS,
     RESOLVED_FAULT,
@@ -195,7 +194,8 @@ def _missing_links(incident: Incident, found: Found, told: list[str]) -> list[st
             wanted = lags[effect] - lags[cause]
             if row is not None and wanted > 0:
                 told.append(
-                    f"{cause} -> {effect} {row.gap_ms / 1000:.1f} s ({row.support} of {row.trials}, {row.score})"
+                    f"{cause} -> {effect} {row.gap_ms / 1000:.1f} s "
+                    f"({row.support} of {row.trials}, {row.score})"
                 )
                 fits.append(abs(row.gap_ms / 1000 - wanted) <= LAG_ERROR * wanted)
         if not any(fits):
@@ -287,8 +287,8 @@ def describe_relation(row: CorrelationRow, found: Found) -> str:
     second = NAMES[row.second.pattern_id or 0]  # type: ignore[index]  # an id is a number
     day = (row.created_at - START) / timedelta(days=1)
     return (
-        f"{first} -> {second} {row.kind} {row.score} gap {row.gap_ms / 1000:.1f} s, {row.support} of {row.trials}, "
-        f"lift {row.lift:.1f}, on day {day:.0f}"
+        f"{first} -> {second} {row.kind} {row.score} gap {row.gap_ms / 1000:.1f} s, "
+        f"{row.support} of {row.trials}, lift {row.lift:.1f}, on day {day:.0f}"
     )
 
 
@@ -305,8 +305,8 @@ def main() -> None:
         told = score(found, source)
         whole = sum(not missing for _, missing, _ in told.rows)
         print(
-            f"seed {seed}, {asked.errors:,} errors: {whole} of {len(told.rows)} incidents whole; outside the truth "
-            f"{len(told.false_anomalies)} anomalies, {len(told.false_relations)} relations; "
+            f"seed {seed}, {asked.errors:,} errors: {whole} of {len(told.rows)} incidents whole; "
+            f"outside the truth {len(told.false_anomalies)} anomalies, {len(told.false_relations)} relations; "
             f"{len(found.anomalies)} anomalies told; processor s: minutes {found.minutes_s:.0f}, "
             f"relations {found.relations_s:.0f}"
         )

@@ -254,7 +254,9 @@ class RateDetector:
             expected=expected,
             size=np.ones_like(expected),
         )
-        return anomaly_incident.open_incidents(state, Kind.BIRTH, told, found, minute, limit=limit)
+        return anomaly_incident.open_incidents(
+            state, Kind.BIRTH, told, found, minute, limit=limit, told=told
+        )
 
     def _changes(self, minute: Minute, limit: float) -> list[Alert]:
         state = self._state
@@ -273,13 +275,19 @@ class RateDetector:
         alerts: list[Alert] = []
         strict = anomaly_watch.limits(state, limit)
         falls = anomaly_watch.is_fall(state, few, strict, minute)
-        for kind, where, found in (
-            (Kind.BURST, anomaly_watch.is_burst(many, strict), many),
-            (Kind.STEP, anomaly_watch.is_step(deploy), deploy),
-            (Kind.SILENCE, silent, quiet),
-            (Kind.SILENCE, falls & (state["quiet"] >= _SILENT_SHARE * few.expected), few),
-            (Kind.STEP, falls, few),
+        news = anomaly_watch.is_news(state, few, strict, minute)
+        every = np.ones_like(news)
+        bursts = anomaly_watch.is_burst(many, strict)
+        rare = ~anomaly_watch.is_usual(state, many, minute, self._offset) if bursts.any() else every
+        for kind, where, found, told in (
+            (Kind.BURST, bursts, many, rare),
+            (Kind.STEP, anomaly_watch.is_step(deploy), deploy, every),
+            (Kind.SILENCE, silent, quiet, every),
+            (Kind.SILENCE, falls & (state["quiet"] >= _SILENT_SHARE * few.expected), few, news),
+            (Kind.STEP, falls, few, news),
         ):
             free = (state["kind"] == 0) & minute.seen & settled
-            alerts += anomaly_incident.open_incidents(state, kind, where & free, found, minute, limit=limit)
+            alerts += anomaly_incident.open_incidents(
+                state, kind, where & free, found, minute, limit=limit, told=told
+            )
         return alerts

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from error_manager.analysis.anomaly_alert import Alert, Kind
-from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute, is_settled, take_level
+from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute, is_settled, take_level, take_silence
 from error_manager.analysis.anomaly_state import ROUTINE_SLOTS, SeriesState
 from error_manager.analysis.anomaly_tail import band, score
 from error_manager.analysis.anomaly_watch import DOWN_RATIO, UP_RATIO, Found, forget_windows
@@ -37,15 +37,15 @@ GROWN_RATIO: Final = 2.5
 _RECENT_HALF_LIFE_MINUTES: Final = 30.0
 _SILENCE_MINUTES: Final = 7 * 1440
 _SILENT_SHARE: Final = 0.05
-"""A fall to less than this share of what is expected is a silence: it does not become the level ..."""
+"""A fall to less than this share of what is expected is a silence ..."""
 _SILENT_EVENTS: Final = 5.0
-"""... once so many events were expected lately."""
+"""... once so many events were expected lately. One that was told becomes the level after a week."""
 
 
 def open_incidents(
-    state: SeriesState, kind: Kind, where: Bools, found: Found, minute: Minute, *, limit: float
+    state: SeriesState, kind: Kind, where: Bools, found: Found, minute: Minute, *, limit: float, told: Bools
 ) -> list[Alert]:
-    """Open an incident for the series in ``where``; return the alerts."""
+    """Open an incident for the series in ``where``; return the alerts of those in ``told``."""
     alerts = []
     for place in np.flatnonzero(where):
         window = int(found.minutes[place])
@@ -57,9 +57,10 @@ def open_incidents(
         state["ratio"][place] = found.ratio[place]
         state["sigmas"][place] = found.sigmas[place]
         state["calm"][place] = 0.0
-        state["is_told"][place] = kind is not Kind.BURST or not (
+        is_usual = kind is Kind.BURST and (
             _is_routine(state, int(place), minute) or _is_growth(state, int(place), minute)
         )
+        state["is_told"][place] = bool(told[place]) and not is_usual
         if state["is_told"][place]:
             state["alarms"][place] += 1.0
             alerts.append(
@@ -106,8 +107,10 @@ def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
     np.copyto(state["kind"], CODES[Kind.SILENCE], where=fell & (state["recent_expected"] >= _SILENT_EVENTS))
     silence = state["kind"] == CODES[Kind.SILENCE]
     lasting = is_open & ~birth & ~over
-    lasting &= np.where(silence, age >= _SILENCE_MINUTES, minute.at - state["detected"] >= ACCEPT_MINUTES)
+    is_long = silence & (state["is_told"] != 0)
+    lasting &= np.where(is_long, age >= _SILENCE_MINUTES, minute.at - state["detected"] >= ACCEPT_MINUTES)
     _accept(state, np.flatnonzero(lasting & ~silence), minute.at)
+    take_silence(state, np.flatnonzero(lasting & silence))
     return _close(state, np.flatnonzero(over | lasting), minute, limit)
 
 

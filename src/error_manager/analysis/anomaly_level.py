@@ -245,4 +245,12 @@ def take_level(state: SeriesState, places: Places, ratios: Floats, events: Float
     state["level_season"][places] = np.maximum((known + 0.2) / level - 1.0, 0.0)
     state["level_minutes"][places] *= shrink
     state["minutes"][:, places] /= np.clip(ratios, 0.02, 50.0)
-    state["levels"][:, places] *= ratios
+    fell = ratios < 1.0  # after a rise the levels before it are kept: falling back to them is no news
+    state["levels"][:, places[fell]] = level[fell]
+
+
+def take_silence(state: SeriesState, places: Places) -> None:
+    """Make none the level: these series are as if nothing had ever come."""
+    state["history"][:, places] = 0.0
+    state["level_events"][places] = 0.0
+    state["levels"][:, places] = levels(state)[places]

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute
+from error_manager.analysis.anomaly_level import DAY_MINUTES, SLOT_MINUTES, Minute, levels
+from error_manager.analysis.anomaly_season import DAYS, SLOTS
 from error_manager.analysis.anomaly_state import RING, SeriesState
 from error_manager.analysis.anomaly_tail import deviation
 
@@ -47,6 +48,9 @@ _SILENCE_LONGER: Final = 1.5
 """... when it is also this many times as long (in expected events) as any other of the series."""
 _SILENCE_AGE_MINUTES: Final = 2 * DAY_MINUTES
 
+_USUAL_DAYS: Final = 7
+_USUAL_SHARE: Final = 0.6
+"""A day is alike when it had this share of the excess at the same time."""
 _LULL_SIGMAS: Final = 3.0
 _LULL_MINUTES: Final = (-45, 90)
 """A fall that begins so near to midnight is the calendar's (holiday): nothing is told that day."""
@@ -127,6 +131,36 @@ def is_burst(found: Found, limit: Floats) -> Bools:
     return (found.sigmas >= limit) & enough
 
 
+def is_usual(state: SeriesState, found: Found, minute: Minute, offset: int) -> Bools:
+    """Return where as many came at this time of day on half of the last seven days: a job, not a burst.
+
+    An hour and a half around it of each day that is known is compared with what is expected now.
+    """
+    slot = (minute.at + offset) // SLOT_MINUTES
+    often = found.expected / found.minutes
+    days, alike = np.zeros(len(often)), np.zeros(len(often))
+    for day in range(1, _USUAL_DAYS + 1):
+        places = (slot - day * SLOTS + np.arange(-1, 2)) % (DAYS * SLOTS)
+        known = state["minutes"][places].sum(axis=0) > SLOT_MINUTES
+        more = state["history"][places].sum(axis=0) - often * len(places) * SLOT_MINUTES
+        days += known
+        alike += known & (more >= _USUAL_SHARE * (found.observed - found.expected))
+    return (days > 0) & (alike >= 0.5 * days)
+
+
+def is_news(state: SeriesState, found: Found, limit: Floats, minute: Minute) -> Bools:
+    """Return where a fall, if it is one, is to be told: not at the end of an incident.
+
+    What is less than two days old has no habits. What falls back to a level of the last 32 hours returns.
+    """
+    lowest = state["levels"].min(axis=0)
+    floor = np.minimum(lowest / np.maximum(levels(state), 1e-12), 1.0)
+    floor = np.where(floor < DOWN_RATIO, floor, 1.0)
+    sigmas = deviation(found.observed, np.maximum(floor * found.expected, 1e-9), found.size)
+    old = minute.at - state["born"] >= _SILENCE_AGE_MINUTES
+    return old & (sigmas <= -limit)
+
+
 def is_fall(state: SeriesState, found: Found, limit: Floats, minute: Minute) -> Bools:
     """Return where a lack is one to tell; falls that begin around midnight are kept for the day."""
     into_day = (minute.of_day - found.minutes + 1) % DAY_MINUTES
@@ -196,7 +230,8 @@ def is_silence(state: SeriesState, minute: Minute) -> tuple[Bools, Floats]:
     np.copyto(state["longest_quiet"], np.maximum(state["longest_quiet"], quiet), where=ended)
     np.copyto(quiet, np.where(some, 0.0, quiet + np.where(state["kind"] == 0, minute.low, 0.0)))
     spans = np.maximum(quiet / np.maximum(minute.low, 1e-9), 1.0)
-    size = 1.0 / (minute.scatter / spans + minute.doubt)
+    slack = state["slack"] * (1.0 - 1.0 / np.maximum(spans / SLOT_MINUTES, 1.0))
+    size = 1.0 / (minute.scatter / spans + minute.doubt - slack)
     nats = size * np.log1p(_SILENCE_SHARE * quiet / size)
     old = minute.at - state["born"] >= _SILENCE_AGE_MINUTES
     longer = (spans >= _SILENCE_MINUTES) & (quiet >= _SILENCE_LONGER * state["longest_quiet"])

@@ -1,9 +1,9 @@
-"""Finds what follows what second by second while several patterns rise at once (seed box: Correlation Engine).
+"""Finds what follows what second by second while patterns rise together (seed box: Correlation Engine). Pure.
 
-``correlate`` counts how often an effect follows its cause over days; one incident of half an hour is one such
-time. Within it the order of single errors still tells: if B follows each A after four seconds, their lags pile
-up there, however many of both there are. What both have in common (they rose and fell together) is spread
-over all lags and is what the pile is compared with. Pure.
+``correlate`` counts how often an effect follows its cause over days; an incident of half an hour is one such
+time. Within it the order of single errors still tells: if B follows each A after four seconds, their lags
+pile up there, however many of both there are. What both have in common (they rose and fell together) is
+spread over all lags and is what the pile is compared with.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ class Following:
     """``effect`` follows ``cause`` within incidents.
 
     ``support`` of the ``occasions`` errors of the cause were followed ``low_s`` to ``high_s`` later beyond
-    chance, which followed ``base_share`` of them. ``lift`` is all that followed by those of chance. ``lag_s`` is the median lag, ``lag_spread_s`` its quartiles. ``z`` are the
-    standard errors of the pile, ``p_value`` of its height by chance, ``score`` as of ``correlate``.
+    chance, which followed ``base_share`` of them; ``lift`` is all that followed by those of chance.
+    ``lag_s`` is the median lag, ``lag_spread_s`` its quartiles. ``z`` are the standard errors of the pile,
+    ``p_value`` of its height by chance, ``score`` as of ``correlate``.
     """
 
     cause: int

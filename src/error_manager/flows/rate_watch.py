@@ -34,6 +34,7 @@ from error_manager.analysis.anomaly import STEP_S, RateDetector
 from error_manager.analysis.anomaly_alert import Alert, Deploy
 from error_manager.core.types import PatternId, ProjectId, Severity
 from error_manager.flows.analysis_window import HISTORY, collection, floor_hour, moment, moved
+from error_manager.flows.rollouts import read_rollouts
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, CountRows, PatternFact
 from error_manager.storage.findings import (
     AnalysisState,
@@ -180,14 +181,14 @@ class RateWatch:
         return [*ended, *found], len(detector.keys) * window.count
 
     async def _deploys(self, project_id: ProjectId, start: datetime, end: datetime) -> tuple[Deploy, ...]:
-        page = await self._findings.changes(
-            project_ids=(project_id,),
+        changes = await read_rollouts(
+            self._findings,
+            (project_id,),
             since=start - _DEPLOYS,
             until=end,
             kinds=(ChangeKind.RELEASE, ChangeKind.DEPLOY),
-            limit=_MOST,
         )
-        return tuple(Deploy(at_s=change.at.timestamp()) for change in reversed(page.items))
+        return tuple(Deploy(at_s=change.at.timestamp()) for change in reversed(changes))
 
     async def _ended(self, project_id: ProjectId, keys: frozenset[str], at: datetime) -> list[Anomaly]:
         """Return the open anomalies of series that are not watched any longer, as ended."""

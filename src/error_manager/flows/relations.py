@@ -21,12 +21,12 @@ from error_manager.analysis.event_stream import thin
 from error_manager.analysis.explanation import Kind
 from error_manager.analysis.fine_timing import LONGEST_S, Following, Stretch, follow_closely
 from error_manager.core.types import PatternId, ProjectId
+from error_manager.flows.rollouts import read_rollouts
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, EventRows, PatternFact
 from error_manager.storage.findings import (
     Anomaly,
     AnomalyFilter,
     Change,
-    ChangeKind,
     CorrelationEnd,
     CorrelationRow,
     CorrelationSet,
@@ -38,8 +38,6 @@ WINDOW: Final = timedelta(days=14)
 """Links are looked for in the errors of two weeks."""
 NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
-_MOST_CHANGES: Final = 500
-_ROLLOUT: Final = timedelta(days=1)
 IN_INCIDENT: Final = "incident"
 """Kind of a relation that was seen second by second within incidents, not over days."""
 _MOST_ANOMALIES: Final = 1_000
@@ -74,8 +72,9 @@ async def find_relations(
 ) -> tuple[CorrelationSet, int]:
     """Return the relations of an organization, and of how many errors they were found."""
     stream = await _read(source, projects, until)
-    changes = await _changes(findings, projects, until)
-    anomalies = await _rises(findings, projects, until)
+    project_ids = tuple(project.id for project in projects)
+    changes = await read_rollouts(findings, project_ids, since=until - WINDOW, until=until)
+    anomalies = await _rises(findings, project_ids, until)
     rows = await asyncio.to_thread(_related, stream, changes, anomalies, organization_id, until)
     return CorrelationSet(organization_id=organization_id, rows=rows), len(stream.times_s)
 
@@ -149,43 +148,12 @@ def _thinned(
     return np.concatenate(times), np.concatenate(owners), since_s
 
 
-async def _changes(
-    findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
-) -> tuple[Change, ...]:
-    """Return what was changed in the window, each release once, newest first."""
-    page = await findings.changes(
-        project_ids=tuple(project.id for project in projects), until=until, limit=_MOST_CHANGES
-    )
-    return tuple(one for one in _rollouts(page.items) if one.at >= until - WINDOW)
-
-
-def _rollouts(changes: Sequence[Change]) -> Iterable[Change]:
-    """Yield the changes without releases that brought nothing new, newest first.
-
-    The first release that is known of an environment may have been there for years. A release that was seen
-    in another environment less than a day before is the same rollout.
-    """
-    known: set[tuple[ProjectId, str]] = set()
-    seen: dict[tuple[ProjectId, str], datetime] = {}
-    kept = []
-    for one in reversed(changes):
-        if one.kind is ChangeKind.RELEASE:
-            place, rollout = (one.project_id, one.environment), (one.project_id, one.version)
-            is_first, before = place not in known, seen.get(rollout)
-            known.add(place)
-            seen[rollout] = one.at
-            if is_first or (before is not None and one.at - before < _ROLLOUT):
-                continue
-        kept.append(one)
-    return reversed(kept)
-
-
 async def _rises(
-    findings: FindingStore, projects: Sequence[AnalysedProject], until: datetime
+    findings: FindingStore, project_ids: tuple[ProjectId, ...], until: datetime
 ) -> tuple[Anomaly, ...]:
     """Return the anomalies of patterns that came more often than usual, newest first."""
     where = AnomalyFilter(
-        project_ids=tuple(project.id for project in projects),
+        project_ids=project_ids,
         scope_kind=ScopeKind.PATTERN,
         since=until - WINDOW,
         until=until,
@@ -237,8 +205,8 @@ def _stretches(stream: _Stream, anomalies: Sequence[Anomaly]) -> list[Stretch]:
         if one.scope.key in codes
     ]
     mine.sort()
-    found = []
-    for place, (start_s, end_s, code) in enumerate(mine):
+    found: list[Stretch] = []
+    for place, (_, end_s, code) in enumerate(mine):
         for other_start_s, other_end_s, other in mine[place + 1 :]:
             if other_start_s >= end_s or len(found) == _MOST_STRETCHES:
                 break
