@@ -60,8 +60,8 @@ class Advice:
     """What to do about a pattern.
 
     ``family`` is the title of what it was told to be ("" for none), ``why`` says by what. ``action`` and
-    ``reason`` are those of the first recommendation, ``checks`` what else to look at; ``is_check``: the action is
-    the first check of the family, whose reason is the family. ``risk`` is 0..100.
+    ``reason`` are those of the first recommendation, ``checks`` what else to look at. ``is_check``: the
+    action is a check of the family, and the family its reason. ``risk`` is 0..100.
     """
 
     pattern: str

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from error_manager.analysis.correlation import Relation, correlate
 from error_manager.analysis.diagnosis import Diagnoser
-from error_manager.analysis.event_stream import STEPS_S
 from error_manager.analysis.event_times import EventTimes
 from error_manager.analysis.explanation import Kind
 from error_manager.analysis.found import OTHER, FoundPattern
@@ -34,12 +33,19 @@ MOST_STRETCHES: Final = 100
 MOST_ADVICE: Final = 20
 _HOUR_S: Final = 3_600.0
 _MINUTE_S: Final = 60.0
+_UNITS_S: Final = (1.0, _MINUTE_S)
 _WHOLE_SHARE: Final = 0.98
+"""Times are written in whole units when so many are; ``ORDER_S`` of the scanner keeps them this near."""
+_IN_ORDER_S: Final = 0.05
 _MOST_OF_BURST: Final = 0.9
 
 
 def find(
-    patterns: Sequence[FoundPattern], times: EventTimes, range_: TimeRange, diagnoser: Diagnoser
+    patterns: Sequence[FoundPattern],
+    times: EventTimes,
+    range_: TimeRange,
+    diagnoser: Diagnoser,
+    rng: np.random.Generator,
 ) -> LogFindings:
     """Return what follows what, the unusual stretches, and what to do.
 
@@ -48,9 +54,10 @@ def find(
         times: of the patterns, by id.
         range_: of all times.
         diagnoser: tells families.
+        rng: spreads times that are written in whole seconds.
     """
     chosen = _chosen(patterns)
-    follows = _follows(chosen, times)
+    follows = _follows(chosen, times, rng)
     unusual = tuple(_sharpened(each, times) for each in _stretches(chosen, range_))
     known = LogFacts(
         patterns={pattern.id: pattern for pattern in patterns},
@@ -85,49 +92,55 @@ def _is_harmless(pattern: FoundPattern) -> bool:
 
 
 # ---------------------------------------------------------------------------------------- what follows what
-def _follows(patterns: Sequence[FoundPattern], times: EventTimes) -> tuple[Follows, ...]:
+def _follows(
+    patterns: Sequence[FoundPattern], times: EventTimes, rng: np.random.Generator
+) -> tuple[Follows, ...]:
     """Return the direct relations, the surest first; those between harmless patterns are not told."""
     at = [np.frombuffer(times.of(pattern.id), dtype=np.float64) for pattern in patterns]
     at = [each if len(each) >= FEWEST_TIMES else each[:0] for each in at]
     every = np.concatenate(at) if at else np.empty(0)
     if len(every) == 0:
         return ()
-    step_s = _resolution(every)
     since = [times.since(pattern.id) for pattern in patterns]
     relations = correlate(
-        every,
+        _spread(every, rng),
         np.repeat(np.arange(len(at)), [len(each) for each in at]),
         n_patterns=len(at),
-        observed=(float(every.min()), float(every.max()) + 1.0),
+        observed=(float(every.min()), float(every.max()) + _MINUTE_S),
         since=np.array([-math.inf if each is None else each for each in since]),
     )
     return tuple(
-        _told(relation, patterns, step_s)
+        _told(relation, patterns)
         for relation in relations
         if relation.kind is Kind.DIRECT
         and not (_is_harmless(patterns[relation.cause]) and _is_harmless(patterns[relation.effect]))
     )
 
 
-def _resolution(at: Floats) -> float:
-    """Return the unit in which the times are written, seconds; 0 when they have parts of a second."""
-    fits = [step for step in STEPS_S if np.mean(at % step == 0) >= _WHOLE_SHARE]
-    return max(fits, default=0.0)
+def _spread(at: Floats, rng: np.random.Generator) -> Floats:
+    """Return times written in whole seconds or minutes spread over these, in the order of the lines.
 
-
-def _told(relation: Relation, patterns: Sequence[FoundPattern], step_s: float) -> Follows:
-    """Return a relation by ids.
-
-    Times written in whole seconds look like those of a host that writes its log once a second, of which lags
-    are measured from the earliest time: cause and effect are cut alike here, so the second is taken off.
+    Else they would look like those of a host that writes its log once a second, of which nothing is known
+    within two seconds.
     """
-    lower, upper = relation.lag_spread_s
+    unit_s = max((unit for unit in _UNITS_S if np.mean(at % unit < _IN_ORDER_S) >= _WHOLE_SHARE), default=0.0)
+    if unit_s == 0:
+        return at
+    order = np.argsort(at, kind="stable")
+    units = np.floor(at[order] / unit_s)
+    within = rng.random(len(at))
+    spread = np.empty(len(at))
+    spread[order] = (units + within[np.lexsort((within, units))]) * unit_s
+    return spread
+
+
+def _told(relation: Relation, patterns: Sequence[FoundPattern]) -> Follows:
     return Follows(
         cause=patterns[relation.cause].id,
         effect=patterns[relation.effect].id,
         score=relation.score,
-        lag_s=max(0.0, relation.lag_s - step_s),
-        lag_spread_s=(max(0.0, lower - step_s), max(0.0, upper - step_s)),
+        lag_s=relation.lag_s,
+        lag_spread_s=relation.lag_spread_s,
         support=relation.support,
         occasions=relation.occasions,
         base_share=relation.base_share,
