@@ -254,9 +254,7 @@ class RateDetector:
             expected=expected,
             size=np.ones_like(expected),
         )
-        return anomaly_incident.open_incidents(
-            state, Kind.BIRTH, told, found, minute, limit=limit, told=told
-        )
+        return anomaly_incident.open_incidents(state, Kind.BIRTH, told, found, minute, limit=limit, told=told)
 
     def _changes(self, minute: Minute, limit: float) -> list[Alert]:
         state = self._state

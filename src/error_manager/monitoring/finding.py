@@ -30,9 +30,9 @@ class PatternFacts:
 class AnomalyFinding:
     """Something unusual in a series; counts are errors per ``per`` (minute or hour), ``score`` is 0..100.
 
-    ``kind`` is burst, step, silence, birth or another word. ``pattern_id`` is None for the series of a
-    module, a project or a severity; then ``scope`` and ``title`` say which. ``place`` is that among the
-    causes of its incident: 1 = the likeliest, 0 = not told.
+    ``ended_at`` is None while it goes on. ``kind`` is burst, step, silence, birth or another word.
+    ``pattern_id`` is None for the series of a module, a project or a severity; then ``scope`` and ``title``
+    say which. ``place`` is that among the causes of its incident: 1 = the likeliest, 0 = not told.
     """
 
     scope: Target
@@ -45,6 +45,7 @@ class AnomalyFinding:
     title: str = ""
     pattern_id: PatternId | None = None
     place: int = 0
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

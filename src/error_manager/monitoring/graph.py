@@ -54,6 +54,10 @@ class Graph:
     width: int
     height: int
 
+    def node(self, pattern_id: PatternId) -> Node:
+        """Return the drawn pattern of an edge's end."""
+        return next(one for one in self.nodes if one.pattern_id == pattern_id)
+
 
 def graph(relations: Iterable[CorrelationFinding], patterns: Mapping[PatternId, PatternFacts]) -> Graph:
     """Return the strongest relations as a drawing: causes on the left, what follows to the right of them.

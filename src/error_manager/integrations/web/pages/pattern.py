@@ -38,7 +38,16 @@ from error_manager.integrations.web.query import DEFAULT_RANGE
 from error_manager.integrations.web.template import SECURITY_HEADERS, html
 from error_manager.integrations.web.trace import exceptions_of, steps_of
 from error_manager.integrations.web.view import tag_url
-from error_manager.monitoring.answers import DAY_S, HOUR_S, Answers, chart, factor_bars, gap_words
+from error_manager.monitoring.answers import (
+    DAY_S,
+    HOUR_S,
+    Answers,
+    advice,
+    chart,
+    factor_bars,
+    factor_words,
+    gap_words,
+)
 from error_manager.monitoring.dashboard import PatternView
 from error_manager.monitoring.why import reason
 from error_manager.security.auth import Caller
@@ -237,6 +246,8 @@ def pattern_values(
         "ranges": [(name, name == chosen) for name in HISTORY_DAYS],
         "answers": answers,
         "factors": factor_bars((answers.analysis.risk_factors if answers.analysis else None) or ()),
+        "factor_words": factor_words,
+        "advice": advice((answers.analysis.recommendations if answers.analysis else None) or ()),
         "gap_words": gap_words,
         "chart_data": chart(view.history, answers, bucket_s=HOUR_S if days == 1 else DAY_S),
         "users_trend": [count for _, count in view.users.days],
