@@ -101,8 +101,8 @@ def test_json_has_every_finding():
     """Patterns are named by id, times are ISO 8601; without findings the key is absent."""
     found = json.loads(to_json(analysis(EVERYTHING)))["findings"]
     assert found["follows"][0] == {
-        "cause": "E1", "effect": "E2", "score": 0.78, "lag_s": 4.04, "lag_spread_s": [3.6, 4.2], "support": 22,
-        "occasions": 24, "base_share": 0.001,
+        "cause": "E1", "effect": "E2", "score": 0.78, "lag_s": 4.04, "lag_spread_s": [3.6, 4.2],
+        "support": 22, "occasions": 24, "base_share": 0.001,
     }  # fmt: skip
     assert found["stretches"][0] == {
         "pattern": "E2", "kind": "burst", "start": "2026-11-23T10:00:00+00:00",
