@@ -254,9 +254,9 @@ def risk_word(risk: float) -> str:
     return next(word for least, word in _RISK_WORDS if risk >= least)
 
 
-def gap_words(gap: timedelta) -> str:
-    """Return how much later: ``4 s later``, ``at once`` below a second."""
-    return "at once" if gap < timedelta(seconds=1) else f"{span(gap)} later"
+def gap_words(gap: timedelta, word: str = "later") -> str:
+    """Return how much later: ``4 s later`` (or another ``word``), ``at once`` below a second."""
+    return "at once" if gap < timedelta(seconds=1) else f"{span(gap)} {word}"
 
 
 def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -> str:

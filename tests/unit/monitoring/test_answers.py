@@ -285,3 +285,4 @@ def test_the_gap_in_words():
     """Below a second there is nothing to wait for."""
     assert gap_words(timedelta(milliseconds=300)) == "at once"
     assert gap_words(timedelta(seconds=4)) == "4 s later"
+    assert gap_words(timedelta(seconds=4), "earlier") == "4 s earlier"
