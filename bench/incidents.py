@@ -61,6 +61,8 @@ KINDS = {
 EARLY = timedelta(minutes=15)
 LATE = timedelta(minutes=30)
 """What begins so long before or after an incident is still of it: a minute's windows reach back."""
+OVER = timedelta(hours=3)
+"""That a lasting incident is over may be told as a silence or a fall so long after its end."""
 LAG_ERROR = 0.25
 NAMES = {number: key for key, number in PATTERNS.items()}
 _SLUGS = {number: slug for slug, number in PROJECTS.items()}
@@ -223,7 +225,8 @@ def _incident_of(one: Anomaly, planted: Sequence[Incident], source: MomentSource
     until a release brings it back is planted, too.
     """
     for incident in planted:
-        if incident.start - EARLY <= one.started_at <= incident.end + LATE:
+        late = OVER if one.kind in {"silence", "step"} and one.observed < one.expected else LATE
+        if incident.start - EARLY <= one.started_at <= incident.end + late:
             for key in incident.faults:
                 if _concerns(one, key, source):
                     return incident.kind
