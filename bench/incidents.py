@@ -2,9 +2,9 @@
 
 ``python -m bench.incidents [--errors N] [--seeds N ...] [--step-hours N] [--list]``. The demo's errors are
 made, not stored (``bench/moment_source.py``); the flows of the product watch them hour after hour and keep
-what they find in the memory twin. Relations are looked for at the end of each day, and all that were ever told
-count. Scored: each incident found as an anomaly of its pattern, of a fitting kind and begun within it; the
-chain of causes with direction and lag (25 %); the suspect release; and what is told beside the truth.
+what they find in the memory twin. Relations are looked for at the end of each day, and all that were ever
+told count. Scored: each incident found as an anomaly of its pattern, of a fitting kind and begun within it;
+the chain of causes with direction and lag (25 %); the suspect release; and what is told beside the truth.
 """
 
 from __future__ import annotations
@@ -309,7 +309,8 @@ def main() -> None:
         whole = sum(not missing for _, missing, _ in told.rows)
         print(
             f"seed {seed}, {asked.errors:,} errors: {whole} of {len(told.rows)} incidents whole; "
-            f"outside the truth {len(told.false_anomalies)} anomalies, {len(told.false_relations)} relations; "
+            f"outside the truth {len(told.false_anomalies)} anomalies, "
+            f"{len(told.false_relations)} relations; "
             f"{len(found.anomalies)} anomalies told; processor s: minutes {found.minutes_s:.0f}, "
             f"relations {found.relations_s:.0f}"
         )

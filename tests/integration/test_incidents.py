@@ -66,7 +66,7 @@ async def _watched():
     groups = {error.event.message.rpartition(" ")[2]: error.entry.fingerprint.group_id for error in errors}
     homes = {groups[place]: PatternId(number) for number, place in enumerate(PLACES, 1)}
     source = MemoryAnalysisSource(errors, projects={PROJECT.id: 1}, homes=homes)
-    store = MemoryFindings({number: PROJECT.id for number in homes.values()})
+    store = MemoryFindings(dict.fromkeys(homes.values(), PROJECT.id))
     releases = await source.releases(PROJECT.id, since=START)
     changes = tuple(
         Change(project_id=PROJECT.id, at=one.at, kind=ChangeKind.RELEASE, version=one.version)
