@@ -2,9 +2,9 @@
 
 ``python -m bench.incidents [--errors N] [--seeds N ...] [--step-hours N] [--list]``. The demo's errors are
 made, not stored (``bench/moment_source.py``); the flows of the product watch them hour after hour and keep
-what they find in the memory twin. Relations are looked for at the end of each day, and all that were ever told
-count. Scored: each incident found as an anomaly of its pattern, of a fitting kind and begun within it; the
-chain of causes with direction and lag (25 %); the suspect release; and what is told beside the truth.
+what they find in the memory twin. Relations are looked for at the end of each day, and all that were ever
+told count. Scored: each incident found as an anomaly of its pattern, of a fitting kind and begun within it;
+the chain of causes with direction and lag (25 %); the suspect release; and what is told beside the truth.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ KINDS = {
 EARLY = timedelta(minutes=15)
 LATE = timedelta(minutes=30)
 """What begins so long before or after an incident is still of it: a minute's windows reach back."""
+OVER = timedelta(hours=3)
+"""That a lasting incident is over may be told as a silence or a fall so long after its end."""
 LAG_ERROR = 0.25
 NAMES = {number: key for key, number in PATTERNS.items()}
 _SLUGS = {number: slug for slug, number in PROJECTS.items()}
@@ -223,7 +225,8 @@ def _incident_of(one: Anomaly, planted: Sequence[Incident], source: MomentSource
     until a release brings it back is planted, too.
     """
     for incident in planted:
-        if incident.start - EARLY <= one.started_at <= incident.end + LATE:
+        late = OVER if one.kind in {"silence", "step"} and one.observed < one.expected else LATE
+        if incident.start - EARLY <= one.started_at <= incident.end + late:
             for key in incident.faults:
                 if _concerns(one, key, source):
                     return incident.kind
@@ -306,7 +309,8 @@ def main() -> None:
         whole = sum(not missing for _, missing, _ in told.rows)
         print(
             f"seed {seed}, {asked.errors:,} errors: {whole} of {len(told.rows)} incidents whole; "
-            f"outside the truth {len(told.false_anomalies)} anomalies, {len(told.false_relations)} relations; "
+            f"outside the truth {len(told.false_anomalies)} anomalies, "
+            f"{len(told.false_relations)} relations; "
             f"{len(found.anomalies)} anomalies told; processor s: minutes {found.minutes_s:.0f}, "
             f"relations {found.relations_s:.0f}"
         )

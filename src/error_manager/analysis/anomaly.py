@@ -111,7 +111,8 @@ class RateDetector:
             strict = anomaly_watch.limits(state, limit)
             alerts += anomaly_growth.follow_growth(state, minute, self._offset, strict)
         free = (state["kind"] == 0) | (state["kind"] == anomaly_incident.CODES[Kind.BIRTH])
-        anomaly_level.learn(state, minute, self._offset, free & ~np.isnan(state["born"]))
+        usual = (state["kind"] == anomaly_incident.CODES[Kind.BURST]) & (state["is_told"] == 0)
+        anomaly_level.learn(state, minute, self._offset, free & ~np.isnan(state["born"]), usual)
         state.minute = now
         return tuple(alerts)
 
@@ -276,11 +277,16 @@ class RateDetector:
         news = anomaly_watch.is_news(state, few, strict, minute)
         every = np.ones_like(news)
         bursts = anomaly_watch.is_burst(many, strict)
-        rare = ~anomaly_watch.is_usual(state, many, minute, self._offset) if bursts.any() else every
+        rare = every
+        if bursts.any():
+            rare = ~anomaly_watch.is_usual(state, many, minute, self._offset)
+            rare &= ~anomaly_watch.is_grown(state, many, minute, self._offset)
+        missed = anomaly_watch.missed_jobs(state, minute, self._offset)
         for kind, where, found, told in (
             (Kind.BURST, bursts, many, rare),
             (Kind.STEP, anomaly_watch.is_step(deploy), deploy, every),
             (Kind.SILENCE, silent, quiet, every),
+            (Kind.SILENCE, missed.sigmas < 0, missed, every),
             (Kind.SILENCE, falls & (state["quiet"] >= _SILENT_SHARE * few.expected), few, news),
             (Kind.STEP, falls, few, news),
         ):

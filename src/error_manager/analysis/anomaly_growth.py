@@ -49,7 +49,11 @@ def follow_growth(state: SeriesState, minute: Minute, offset: int, limits: Float
     doubt = state["slack"] + 1.0 / (past_count + 0.5) + scatters(state) / (_QUARTER * SLOT_MINUTES)
     sigmas = deviation(counts[-1], expected, 1.0 / doubt)
     known = (minute.at - state["born"] >= _AGE_MINUTES) & (means.min(axis=0) > 0)
-    rises = (level[1:] >= QUARTER_RATIO * level[:-1]).all(axis=0) & (level[-1] >= GROWTH_RATIO * past)
+    rises = (
+        (counts > 0).all(axis=0)
+        & (level[1:] >= QUARTER_RATIO * level[:-1]).all(axis=0)
+        & (level[-1] >= GROWTH_RATIO * past)
+    )
     is_on = ~np.isnan(state["growth"])
     begins = known & rises & (sigmas >= limits) & ~is_on & (state["kind"] == 0)
     ends = is_on & (level[-1] < _OVER_RATIO * level[0]) & known

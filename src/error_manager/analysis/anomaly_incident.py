@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 
 from error_manager.analysis.anomaly_alert import Alert, Kind
 from error_manager.analysis.anomaly_level import DAY_MINUTES, Minute, is_settled, take_level, take_silence
-from error_manager.analysis.anomaly_state import ROUTINE_SLOTS, SeriesState
+from error_manager.analysis.anomaly_state import LEVEL_HOURS, ROUTINE_SLOTS, SeriesState
 from error_manager.analysis.anomaly_tail import band, score
-from error_manager.analysis.anomaly_watch import DOWN_RATIO, UP_RATIO, Found, forget_windows
+from error_manager.analysis.anomaly_watch import (
+    DOWN_RATIO,
+    SILENCE_AGE_MINUTES,
+    UP_RATIO,
+    Found,
+    forget_windows,
+)
 
 Bools = NDArray[np.bool_]
 Places = NDArray[np.int64]
@@ -61,6 +67,8 @@ def open_incidents(
             _is_routine(state, int(place), minute) or _is_growth(state, int(place), minute)
         )
         state["is_told"][place] = bool(told[place]) and not is_usual
+        if not state["is_told"][place] and found.ratio[place] < 1.0:
+            state["levels"][minute.at // 60 % LEVEL_HOURS, place] = 0.0  # what returns may do so in steps
         if state["is_told"][place]:
             state["alarms"][place] += 1.0
             alerts.append(
@@ -81,8 +89,8 @@ def _is_routine(state: SeriesState, place: int, minute: Minute) -> bool:
 def _is_growth(state: SeriesState, place: int, minute: Minute) -> bool:
     """Return whether a burst is the next stretch of a rise that was told: growing, or a step not long ago."""
     lately = minute.at - state["stepped"][place] < STEPPED_MINUTES
-    rising = bool(lately or not np.isnan(state["growth"][place]))
-    return rising and bool(state["ratio"][place] < GROWN_RATIO)
+    has_grown = minute.at - state["growth_over"][place] < DAY_MINUTES or not np.isnan(state["growth"][place])
+    return bool((lately or has_grown) and state["ratio"][place] < GROWN_RATIO)
 
 
 def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
@@ -109,8 +117,9 @@ def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
     lasting = is_open & ~birth & ~over
     is_long = silence & (state["is_told"] != 0)
     lasting &= np.where(is_long, age >= _SILENCE_MINUTES, minute.at - state["detected"] >= ACCEPT_MINUTES)
-    _accept(state, np.flatnonzero(lasting & ~silence), minute.at)
-    take_silence(state, np.flatnonzero(lasting & silence))
+    is_gone = silence & (is_long | (minute.at - state["born"] < SILENCE_AGE_MINUTES))
+    _accept(state, np.flatnonzero(lasting & ~is_gone), minute.at)
+    take_silence(state, np.flatnonzero(lasting & is_gone))
     return _close(state, np.flatnonzero(over | lasting), minute, limit)
 
 

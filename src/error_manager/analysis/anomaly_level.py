@@ -139,8 +139,8 @@ def is_settled(state: SeriesState, minute: int) -> Bools:
     return enough | (age >= _SETTLED_MINUTES[1])
 
 
-def learn(state: SeriesState, minute: Minute, offset: int, use: Bools) -> None:
-    """Take a minute into level, scatter and history of the series in ``use``."""
+def learn(state: SeriesState, minute: Minute, offset: int, use: Bools, usual: Bools) -> None:
+    """Take a minute into level, scatter and history of series in ``use``, of ``usual`` into history."""
     own = use & minute.seen
     mean = minute.low
     spread = np.sqrt(mean + minute.scatter * mean * mean)
@@ -156,8 +156,9 @@ def learn(state: SeriesState, minute: Minute, offset: int, use: Bools) -> None:
     _discount(state["scatter"], steady, weight * (gap * gap - mean), own & known)
     _discount(state["scatter_base"], steady, weight * mean * mean, own & known)
     place = ((minute.at + offset) // SLOT_MINUTES) % (DAYS * SLOTS)
-    state["history"][place] += np.where(own, minute.counts, 0.0)
-    state["minutes"][place] += own
+    kept = own | (usual & minute.seen)
+    state["history"][place] += np.where(kept, minute.counts, 0.0)
+    state["minutes"][place] += kept
 
 
 def _discount(total: Floats, keep: Floats, new: Floats, use: Bools) -> None:
@@ -246,7 +247,16 @@ def take_level(state: SeriesState, places: Places, ratios: Floats, events: Float
     state["level_minutes"][places] *= shrink
     state["minutes"][:, places] /= np.clip(ratios, 0.02, 50.0)
     fell = ratios < 1.0  # after a rise the levels before it are kept: falling back to them is no news
-    state["levels"][:, places[fell]] = level[fell]
+    state["levels"][:, places[fell]] *= ratios[fell]
+
+
+def recent_rates(state: SeriesState, minute: Minute, offset: int, slots: int) -> Floats:
+    """Return events per minute of the last so many half hours, as far as they are known."""
+    places = ((minute.at + offset) // SLOT_MINUTES - np.arange(1, slots + 1)) % (DAYS * SLOTS)
+    rates: Floats = state["history"][places].sum(axis=0) / np.maximum(
+        state["minutes"][places].sum(axis=0), 1.0
+    )
+    return rates
 
 
 def take_silence(state: SeriesState, places: Places) -> None:

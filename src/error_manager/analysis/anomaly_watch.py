@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from error_manager.analysis.anomaly_level import DAY_MINUTES, SLOT_MINUTES, Minute, levels
+from error_manager.analysis.anomaly_level import DAY_MINUTES, SLOT_MINUTES, Minute, levels, recent_rates
 from error_manager.analysis.anomaly_season import DAYS, SLOTS
 from error_manager.analysis.anomaly_state import RING, SeriesState
 from error_manager.analysis.anomaly_tail import deviation
@@ -46,9 +46,16 @@ _SILENCE_SHARE: Final = 0.5
 _SILENCE_MINUTES: Final = 10.0
 _SILENCE_LONGER: Final = 1.5
 """... when it is also this many times as long (in expected events) as any other of the series."""
-_SILENCE_AGE_MINUTES: Final = 2 * DAY_MINUTES
+SILENCE_AGE_MINUTES: Final = 2 * DAY_MINUTES
 
+_YOUNG_MINUTES: Final = 4 * DAY_MINUTES
 _USUAL_DAYS: Final = 7
+_RETURN_RATIO: Final = 0.5
+"""A level was lower when it was below this share of the present one: levels are not known better."""
+_JOB_SLOTS: Final = 3
+"""A daily job is missed when it is an hour late."""
+_GROWN_SLOTS: Final = 12
+_GROWN_RATIO: Final = 2.5
 _USUAL_SHARE: Final = 0.6
 """A day is alike when it had this share of the excess at the same time."""
 _LULL_SIGMAS: Final = 3.0
@@ -132,9 +139,10 @@ def is_burst(found: Found, limit: Floats) -> Bools:
 
 
 def is_usual(state: SeriesState, found: Found, minute: Minute, offset: int) -> Bools:
-    """Return where as many came at this time of day on half of the last seven days: a job, not a burst.
+    """Return where as many came at this time on half of the days before: a job of a young series.
 
-    An hour and a half around it of each day that is known is compared with what is expected now.
+    An hour and a half around it of each day is compared with what is expected now. Older series have a season
+    and a routine, and days that differ in level.
     """
     slot = (minute.at + offset) // SLOT_MINUTES
     often = found.expected / found.minutes
@@ -145,7 +153,43 @@ def is_usual(state: SeriesState, found: Found, minute: Minute, offset: int) -> B
         more = state["history"][places].sum(axis=0) - often * len(places) * SLOT_MINUTES
         days += known
         alike += known & (more >= _USUAL_SHARE * (found.observed - found.expected))
-    return (days > 0) & (alike >= 0.5 * days)
+    young = minute.at - state["born"] < _YOUNG_MINUTES
+    return young & (days > 0) & (alike >= 0.5 * days)
+
+
+def is_grown(state: SeriesState, found: Found, minute: Minute, offset: int) -> Bools:
+    """Return where a growing series is where its growth brought it: no burst beside the last six hours."""
+    lately = minute.at - state["growth_over"] < DAY_MINUTES
+    rates = recent_rates(state, minute, offset, _GROWN_SLOTS)
+    return (lately | ~np.isnan(state["growth"])) & (found.observed < _GROWN_RATIO * rates * found.minutes)
+
+
+def missed_jobs(state: SeriesState, minute: Minute, offset: int) -> Found:
+    """Return at each half hour the series without what came at this time on every one of the last seven days.
+
+    Looked at is the half hour that ended an hour ago; nothing has come since it began.
+    """
+    none = np.zeros(len(state.keys))
+    if (minute.at + offset) % SLOT_MINUTES:
+        return Found(
+            sigmas=none, minutes=none.astype(np.int64), observed=none, expected=none, size=none + 1.0
+        )
+    first = (minute.at + offset) // SLOT_MINUTES - _JOB_SLOTS
+    now = (first + np.arange(_JOB_SLOTS)) % (DAYS * SLOTS)
+    before = (first - np.arange(1, _USUAL_DAYS + 1) * SLOTS) % (DAYS * SLOTS)
+    is_known = state["minutes"][before].min(axis=0) >= SLOT_MINUTES / 2
+    is_known &= state["minutes"][now].min(axis=0) >= SLOT_MINUTES - 1
+    fewest = state["history"][before].min(axis=0).astype(np.float64)
+    is_missed = is_known & (state["history"][now].sum(axis=0) == 0) & (minute.counts == 0)
+    is_missed &= fewest * _SILENCE_SHARE >= SILENCE_NATS
+    nats = np.where(is_missed, fewest * _SILENCE_SHARE, 0.0)
+    return Found(
+        sigmas=-np.sqrt(2.0 * nats),
+        minutes=np.full(len(none), _JOB_SLOTS * SLOT_MINUTES),
+        observed=none,
+        expected=np.maximum(state["history"][before].mean(axis=0).astype(np.float64), 1e-9),
+        size=1.0 / minute.doubt,
+    )
 
 
 def is_news(state: SeriesState, found: Found, limit: Floats, minute: Minute) -> Bools:
@@ -155,9 +199,9 @@ def is_news(state: SeriesState, found: Found, limit: Floats, minute: Minute) -> 
     """
     lowest = state["levels"].min(axis=0)
     floor = np.minimum(lowest / np.maximum(levels(state), 1e-12), 1.0)
-    floor = np.where(floor < DOWN_RATIO, floor, 1.0)
+    floor = np.where(floor < _RETURN_RATIO, floor, 1.0)
     sigmas = deviation(found.observed, np.maximum(floor * found.expected, 1e-9), found.size)
-    old = minute.at - state["born"] >= _SILENCE_AGE_MINUTES
+    old = minute.at - state["born"] >= SILENCE_AGE_MINUTES
     return old & (sigmas <= -limit)
 
 
@@ -233,6 +277,6 @@ def is_silence(state: SeriesState, minute: Minute) -> tuple[Bools, Floats]:
     slack = state["slack"] * (1.0 - 1.0 / np.maximum(spans / SLOT_MINUTES, 1.0))
     size = 1.0 / (minute.scatter / spans + minute.doubt - slack)
     nats = size * np.log1p(_SILENCE_SHARE * quiet / size)
-    old = minute.at - state["born"] >= _SILENCE_AGE_MINUTES
+    old = minute.at - state["born"] >= SILENCE_AGE_MINUTES
     longer = (spans >= _SILENCE_MINUTES) & (quiet >= _SILENCE_LONGER * state["longest_quiet"])
     return (nats >= SILENCE_NATS) & longer & old, nats

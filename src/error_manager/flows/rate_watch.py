@@ -8,6 +8,7 @@ minute, is kept each time.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -177,7 +178,8 @@ class RateWatch:
             is_collected=is_collected,
             deploys=deploys,
         )
-        found = [_anomaly(project_id, alert, updated_at=end) for alert in alerts]
+        alone = _single(facts)
+        found = [_anomaly(project_id, one, updated_at=end) for one in alerts if one.key not in alone]
         return [*ended, *found], len(detector.keys) * window.count
 
     async def _deploys(self, project_id: ProjectId, start: datetime, end: datetime) -> tuple[Deploy, ...]:
@@ -226,6 +228,12 @@ def _fit_series(
     for is_known in (True, False):
         detector.add([key for key in sorted(fresh) if wanted[key] is is_known], is_known=is_known)
     return gone
+
+
+def _single(facts: Sequence[PatternFact]) -> frozenset[str]:
+    """Return the modules of one pattern: what happens to them is told of the pattern."""
+    sizes = Counter(fact.module for fact in facts)
+    return frozenset(_key(MODULE, module) for module, patterns in sizes.items() if patterns == 1)
 
 
 def _alerts(

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from error_manager.analysis.aggregator import Floats, Integers, gaps, places
+from error_manager.analysis.anomaly_alert import Kind as AnomalyKind
 from error_manager.analysis.change_effects import ChangeEffect, relate_changes
 from error_manager.analysis.correlation import Relation, correlate
 from error_manager.analysis.event_stream import thin
@@ -40,6 +41,7 @@ NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
 IN_INCIDENT: Final = "incident"
 """Kind of a relation that was seen second by second within incidents, not over days."""
+_BIRTH: Final = AnomalyKind.BIRTH.value
 _MOST_ANOMALIES: Final = 1_000
 _MOST_STRETCHES: Final = 500
 
@@ -159,7 +161,7 @@ async def _rises(
         until=until,
     )
     page = await findings.anomalies(where, limit=_MOST_ANOMALIES, cursor=None)
-    return tuple(one for one in page.items if one.observed > one.expected)
+    return tuple(one for one in page.items if one.kind == _BIRTH or one.observed > one.expected)
 
 
 def _related(

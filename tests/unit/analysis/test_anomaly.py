@@ -254,3 +254,33 @@ def test_bytes_that_are_no_state_are_refused(harm):
     detector.add(["a"])
     with pytest.raises(ValueError, match="anomaly state"):
         RateDetector.from_bytes(harm(detector.to_bytes()))
+
+
+def test_a_daily_job_is_no_burst_and_is_missed_on_the_first_night():
+    """A hundred errors at two each night: nothing is told of them, but when they stay away, an hour late."""
+    nights = np.zeros((9 * 1440 + 300, 1))
+    rng = np.random.default_rng(9)
+    for night in range(8):
+        nights[night * 1440 + 120 : night * 1440 + 130, 0] = rng.poisson(10, 10)
+    detector = RateDetector()
+    detector.add(["job"], is_known=True)
+    told = watch(detector, nights, start_s=MONDAY_S)
+    assert told == [("job", Kind.SILENCE, 8 * 1440 + 210, False)]
+
+
+def test_the_end_of_what_was_new_is_not_told_and_its_return_is():
+    """Twenty a minute for an hour, then none: one birth. The same two days later: one burst."""
+    data = np.zeros((2 * 1440 + 120, 1))
+    data[10:70] = data[2890:2950] = counts([20], hours=1, seed=10)
+    detector = RateDetector()
+    detector.add(["new"])
+    told = watch(detector, data)
+    assert [row[:2] for row in told if not row[3]] == [("new", Kind.BIRTH), ("new", Kind.BURST)]
+
+
+def test_the_way_back_from_a_rise_is_not_told():
+    """Ten times the rate for five hours, then as before: the rise is told, the fall to what was is not."""
+    data = counts([2], hours=12, seed=11)
+    data[60:360] = counts([20], hours=5, seed=12)
+    told = watch(warm([2]), data)
+    assert {row[1] for row in told if not row[3]} == {Kind.BURST}
