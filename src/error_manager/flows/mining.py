@@ -16,7 +16,7 @@ import structlog
 
 from error_manager.analysis.template_snapshot import TemplateSnapshot
 from error_manager.analysis.templates import TemplateMiner
-from error_manager.core.errors import StorageError, TemplateSnapshotError
+from error_manager.core.errors import StaleCursorError, StorageError, TemplateSnapshotError
 from error_manager.core.fingerprint import LOGGER_PART, MESSAGE_PART, template_fingerprint
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.base import Lesson, NewGroup, TemplateLink, TemplateStore
@@ -75,6 +75,8 @@ class Mining:
                 continue
             try:
                 learned += await self._learn_all(project)
+            except StaleCursorError:  # another miner was faster, and its lesson stands: nothing failed
+                raise
             except StorageError:
                 failures = put_off.failures + 1 if put_off else 1
                 rest = _RETRY[min(failures, len(_RETRY)) - 1]
