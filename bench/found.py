@@ -65,7 +65,7 @@ def findings(project: int, patterns: Sequence[int], *, now: datetime) -> Finding
             organization_id=1,
             rows=tuple(_correlation(of, *pair, now, place) for place, pair in enumerate(pairs)),
         ),
-        run=AnalysisRun(step="relations", started_at=now, took_s=1.25, cpu_s=0.75, items=len(ids)),
+        run=AnalysisRun(step="recommendations", started_at=now, took_s=1.25, cpu_s=0.75, items=29_909),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ MOST_NODES: Final = 14
 MOST_EDGES: Final = 16
 NODE_WIDTH: Final = 190
 NODE_HEIGHT: Final = 34
-_COLUMN: Final = 270
+_COLUMN: Final = 300
 _ROW: Final = 46
 
 
