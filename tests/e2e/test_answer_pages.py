@@ -120,8 +120,11 @@ def browser(require: Callable[..., str]) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def signed_in(browser: Browser, product: Product) -> Iterator[BrowserContext]:
     """Sign in once with the link from the terminal."""
-    log = (product.folder.parent / f"{product.folder.name}.log").read_text(encoding="utf-8")
-    link = re.search(r"http://\S+/login/\w+", log)
+    log, end = product.folder.parent / f"{product.folder.name}.log", time.monotonic() + CHANGED_S
+    link = None
+    while link is None and time.monotonic() < end:  # it is printed a moment after the server is ready
+        time.sleep(0.1)
+        link = re.search(r"http://\S+/login/\w+(?=\s)", log.read_text(encoding="utf-8"))
     assert link is not None
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, locale="en-US", timezone_id="Asia/Tokyo"
@@ -256,6 +259,9 @@ def test_errors_like_a_pasted_trace(page: Page, product: Product, patterns: dict
     page.get_by_role("link", name="Errors like").click()
     page.wait_for_url("**/patterns/like")
     expect(page.locator(".em-empty")).to_have_count(0)
+    room = page.get_by_label("A stack trace, a message or words").bounding_box()
+    assert room is not None
+    assert room["height"] > 100, "a trace has several lines"
     trace = (
         'Traceback:\n  File "shop/SearchSlow.py", line 3, in do_SearchSlow\nSearchSlow: SearchSlow at work'
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from error_manager.decoding.json_text import clean_text
 from error_manager.flows import findings, monitoring, rules
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.copying import error_markdown, error_text
-from error_manager.integrations.web.frame import PageFrame, plain_frame
+from error_manager.integrations.web.frame import plain_frame
 from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.query import DEFAULT_RANGE
 from error_manager.integrations.web.template import SECURITY_HEADERS, html
@@ -52,7 +51,7 @@ from error_manager.monitoring.answers import (
 from error_manager.monitoring.dashboard import PatternView
 from error_manager.monitoring.why import reason
 from error_manager.security.auth import Caller
-from error_manager.storage.base import ErrorDetail, PatternChangeRow, PatternName, PatternRow, Project
+from error_manager.storage.base import PatternChangeRow, PatternName, PatternRow
 
 HISTORY_DAYS: Final = {"24h": 1, "7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The time ranges of the history chart, in days."""
@@ -126,27 +125,19 @@ async def _pattern_page(
     if view.pattern.id != pattern_id:
         tail = f"/{error_id}" if error_id else f"?from={pattern_id}"
         return Redirect(f"/patterns/{project_id}/{view.pattern.id}{tail}")
-    frame, why, known = await asyncio.gather(
-        _frame(request, services, view.project),
-        _why(services, view.error),
-        findings.answers(services, view.pattern, shown=view.window),
+    frame = await plain_frame(
+        services,
+        active="patterns",
+        person=await person_name(request, services),
+        project=view.project,
     )
+    why = await rules.explain(services, view.error) if view.error else None
+    known = await findings.answers(services, view.pattern, shown=view.window)
     values = pattern_values(view, chosen, services.clock(), why=why, answers=known)
     came_from = request.query_params.get("from", "")
     values["said"] = _said(view, request.query_params.get("done", ""))
     values["came_from"] = came_from if came_from.isascii() and came_from.isdigit() else ""
     return html("pattern.html", values, frame=frame)
-
-
-async def _frame(
-    request: Request[Caller, object, State], services: QueryServices, project: Project
-) -> PageFrame:
-    person = await person_name(request, services)
-    return await plain_frame(services, active="patterns", person=person, project=project)
-
-
-async def _why(services: QueryServices, error: ErrorDetail | None) -> Fingerprint | None:
-    return await rules.explain(services, error) if error else None
 
 
 @get("/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}/{form:str}")
