@@ -257,7 +257,7 @@ def test_bytes_that_are_no_state_are_refused(harm):
 
 
 def test_a_daily_job_is_missed_on_the_first_night():
-    """A hundred errors at two on each of eight nights; on the ninth they stay away: told an hour late, once."""
+    """A hundred errors at two on each of eight nights; on the ninth none: told an hour late, once."""
     halves = np.zeros((1, 8 * 48))
     halves[0, 4::48] = 100.0
     detector = RateDetector()
