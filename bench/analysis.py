@@ -23,9 +23,11 @@ from bench.processes import cpu_s, pss_mib
 from bench.product import Product
 from bench.stored import Size, fill
 
-from error_manager.flows import analysis
+from error_manager.flows.analysis import analyze_minutes
+from error_manager.flows.analysis_hours import analyze_hours
 from error_manager.runtime.settings import Settings, load_settings
 from error_manager.runtime.wiring.analysis import build
+from error_manager.runtime.wiring.analysis_hour import open_hour_services
 
 _OFF = ("--set", "analysis.is_enabled=false")
 
@@ -36,15 +38,19 @@ def settings_of(folder: Path) -> Settings:
 
 
 async def _step(folder: Path, step: str) -> dict[str, Any]:
-    work = build(settings_of(folder), index=9)
-    await work.connections.open()
-    try:
-        began, cpu = time.monotonic(), time.process_time()
-        await (analysis.analyze_hours if step == "hours" else analysis.analyze_minutes)(work.services)
-        took, spent = time.monotonic() - began, time.process_time() - cpu
+    began, cpu = time.monotonic(), time.process_time()
+    settings = settings_of(folder)
+    if step == "hours":
+        async with open_hour_services(settings, index=9) as services:
+            await analyze_hours(services)
+            runs = await services.findings.latest_runs()
+    else:
+        work = build(settings, index=9)
+        await work.parts.connections.open()
+        await analyze_minutes(work.services)
         runs = await work.services.findings.latest_runs()
-    finally:
-        await work.close()
+        await work.parts.close()
+    took, spent = time.monotonic() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     parts = {run.step: [round(run.cpu_s, 2), round(run.took_s, 2), run.items, run.detail] for run in runs}
     return {"took_s": round(took, 2), "cpu_s": round(spent, 2), "peak_mib": round(peak), "parts": parts}

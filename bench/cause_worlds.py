@@ -1,8 +1,8 @@
-"""Simulated streams of errors with planted causes, and with what only looks like one: ``python -m bench.cause_worlds``.
+"""Simulated streams of errors with planted causes: ``python -m bench.cause_worlds OUT_DIR SEED...``.
 
-Two kinds: ``easy`` (strong links, 200 patterns) and ``hard`` (weak and rare links, lags to 15 minutes, cron jobs,
-storms, spikes, causes that are not logged, hosts that write in steps). Written are events, truth, confounders and
-deploys, in the form that bench.correlation reads and the scorer of correlations takes.
+Two kinds: ``sim`` (strong links, 200 patterns) and ``hard`` (weak and rare links, lags to 15 minutes, cron
+jobs, storms, spikes, causes that are not logged, hosts that write in steps). Written are events, truth,
+confounders and deploys, in the form that bench.correlation reads and the scorer of correlations takes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -190,8 +191,9 @@ def _strength(world: World, kind: str) -> tuple[float, float, str]:
     return hit, min(lag_s, 250.0) if kind == "rare" else lag_s, shape
 
 
-def _z(world: World, causes: int, effects: int, hit: float, lag_s: float, shape: str) -> float:
+def _z(world: World, cause: int, effect: int, strength: tuple[float, float, str]) -> float:
     """Return how far the hits stand out for one who knows pair and lag."""
+    causes, effects, (hit, lag_s, shape) = len(world.times[cause]), len(world.times[effect]), strength
     width_s = lag_s * {"fixed": 0.2, "exponential": 2.0, "lognormal": 1.5, "bimodal": 0.5}[shape]
     base = 1 - np.exp(-effects * width_s / world.length_s)
     return float(causes * hit * (1 - base) / np.sqrt(causes * base * (1 - base) + 0.5))
@@ -203,7 +205,7 @@ def _link(world: World, cause: int, effect: int, kind: str, *, is_twin: bool = F
     at, hosts = world.times[cause], world.hosts[cause]
     hit, lag_s, shape = _strength(world, kind)
     for _ in range(200):
-        if _z(world, len(at), len(world.times[effect]), hit, lag_s, shape) >= LEAST_Z:
+        if _z(world, cause, effect, (hit, lag_s, shape)) >= LEAST_Z:
             break
         hit, lag_s, shape = _strength(world, kind)
     if is_twin:
@@ -277,11 +279,10 @@ def _hidden(world: World) -> None:
     for number in range(world.plan.hidden):
         pair = world.take(2)
         at = rng.uniform(0, world.length_s, int(rng.integers(100, 500)))
-        host = rng.integers(0, world.plan.hosts, len(at))
         for pattern in pair:
             led = rng.random(len(at)) < rng.uniform(0.2, 0.7)
             lag_s = float(np.exp(rng.uniform(np.log(0.5), np.log(200))))
-            world.add(pattern, at[led] + _lags(world, at[led], lag_s, SHAPES[number % 2]), host[led])
+            world.add(pattern, at[led] + _lags(world, at[led], lag_s, SHAPES[number % 2]))
         world.confounders.append(("hidden", pair[0], pair[1]))
 
 
@@ -297,7 +298,7 @@ def _inhibited(world: World) -> None:
 
 
 def _twins(world: World) -> None:
-    """Log some effects a second time under another name: neither right nor wrong with all they are linked to."""
+    """Log some effects a second time under another name; links of those are neither right nor wrong."""
     rng, links = world.rng, list(world.truth)
     for place in rng.choice(len(links), world.plan.twins, replace=False) if world.plan.twins else ():
         pattern = links[int(place)][1]
@@ -384,7 +385,7 @@ def write(world: World, folder: Path) -> None:
     _write_rows(folder / "deploys.csv", ("t",), [(round(float(at), 1),) for at in world.deploys])
 
 
-def _write_rows(path: Path, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _write_rows(path: Path, head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as target:
         csv.writer(target).writerows([head, *rows])
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import psycopg
 import pytest
 from procrastinate import App, PsycopgConnector
@@ -85,7 +86,7 @@ async def test_of_two_processes_one_does_the_job_of_a_minute(database, monkeypat
     async def minutes(_):
         done.append("minutes")
 
-    async def hours(_):
+    async def hours():
         done.append("hours")
         all_done.set()
 
@@ -93,12 +94,11 @@ async def test_of_two_processes_one_does_the_job_of_a_minute(database, monkeypat
         return "hours" not in done
 
     monkeypatch.setattr(analysis, "analyze_minutes", minutes)
-    monkeypatch.setattr(analysis, "analyze_hours", hours)
-    monkeypatch.setattr(analysis, "is_hour_due", is_due)
+    monkeypatch.setattr(analysis_worker, "is_hour_due", is_due)
     monkeypatch.setattr(analysis_worker, "_POLL_S", 0.05)
     stop, both = asyncio.Event(), [queue(database) for _ in range(2)]
     for jobs in both:
-        analysis_worker.register(SimpleNamespace(jobs=jobs, services=None))
+        analysis_worker.register(jobs, None, analyze_hours=hours)
     async with both[0].open_async(), both[1].open_async():
         running = asyncio.gather(*(analysis_worker.take_jobs(jobs, stop) for jobs in both))
         await asyncio.wait_for(all_done.wait(), 20)
@@ -111,7 +111,7 @@ async def test_of_two_processes_one_does_the_job_of_a_minute(database, monkeypat
 async def test_a_job_whose_process_died_blocks_nothing(database) -> None:
     """It is removed when its process has been silent for 30 s; that of a living one is left."""
     jobs = queue(database)
-    analysis_worker.register(SimpleNamespace(jobs=jobs, services=None))
+    analysis_worker.register(jobs, None, analyze_hours=asyncio.sleep)
     async with jobs.open_async():
         for silence in (31, 0):
             worker_id = await jobs.job_manager.register_worker()
@@ -132,3 +132,30 @@ async def test_a_job_whose_process_died_blocks_nothing(database) -> None:
         again = await jobs.job_manager.fetch_job(queues=None, worker_id=worker_id)
         assert again.task_name == "analyze_hours"
         assert await analysis_worker.clear_stalled(jobs) == 0
+
+
+def test_the_hour_runs_with_the_settings_of_this_process() -> None:
+    """Its command line is ours with the role of the hour, without our pipe."""
+    ours = ["py", "-m", "error_manager", "worker", "--role", "analysis", "--data-dir", "d", "--pipe-fd", "5"]
+    assert analysis_worker.hour_command(ours) == [
+        "py", "-m", "error_manager", "worker", "--role", "analysis-hour", "--data-dir", "d",
+    ]  # fmt: skip
+
+
+async def test_a_failed_hour_is_told() -> None:
+    """The job fails, so that it is seen."""
+    await analysis_worker.run_hours([sys.executable, "-c", "pass"])
+    with pytest.raises(analysis_worker.HourFailedError, match="exit code 3"):
+        await analysis_worker.run_hours([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+async def test_a_process_of_an_hour_ends_with_its_parent() -> None:
+    """Cancelled, or killed: it reads the end of its pipe."""
+    code = "import os, sys; os.read(int(sys.argv[2]), 1); sys.exit(0)"
+    task = asyncio.create_task(analysis_worker.run_hours([sys.executable, "-c", code]))
+    await asyncio.sleep(0.5)
+    (child,) = [one for one in psutil.Process().children() if code in one.cmdline()]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.to_thread(psutil.wait_procs, [child], 5)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from error_manager.runtime.data_folder import open_folder
 from error_manager.runtime.program import program
 from error_manager.storage.qdrant.edge import EdgeVectors
 from error_manager.storage.qdrant.remote import RemoteVectors
+from error_manager.storage.qdrant.server import ServerVectors
 from error_manager.storage.qdrant.wire import socket_path
 from error_manager.storage.vectors import PatternKey, VectorPoint
 
@@ -185,3 +187,33 @@ async def test_a_socket_in_a_deep_folder(tmp_path):
         process.end(signal.SIGTERM)
         process.close()
         path.parent.rmdir()
+
+
+async def test_a_qdrant_server_that_is_away_is_named():
+    """Every question to a server that nobody serves raises the error of the index."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        index = ServerVectors.connect(f"http://127.0.0.1:{taken.getsockname()[1]}", api_key=None)
+        one = points(1, 1)
+        for ask in (index.prepare(), index.count(), index.keys(), index.clear(), index.upsert(one)):
+            with pytest.raises(IndexUnavailableError, match="The Qdrant server: "):
+                await ask
+        with pytest.raises(IndexUnavailableError):
+            await index.query(one[0].vector, limit=1)
+        await index.close()
+
+
+def test_the_process_of_a_server_that_is_away_asks_to_be_started_again(data_dir):
+    """``index-server`` gives up after a while with exit code 75; the supervisor starts it again."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        (data_dir / "config.toml").write_text(f'[index]\nqdrant_url = "{url}"\n')
+        done = subprocess.run(
+            program("index-server", ["--data-dir", str(data_dir)]),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 75
+    assert '"event": "index_unavailable"' in done.stdout + done.stderr

@@ -17,6 +17,7 @@ from error_manager.storage.memory_queries import MemoryQueries
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.regroup import Regroup, open_map
 
 NOW = datetime.now(UTC)
 # What the tables say of each pattern, beside what the pattern says of itself.
@@ -250,3 +251,58 @@ async def test_a_change_of_status_follows_a_merge_it_waited_for(store, queries, 
         (first, "resolved"),
         (second, "unresolved"),
     ]
+
+
+async def test_a_change_of_status_holds_no_alias_while_it_waits(store, queries, database):
+    """A merge locks its target before what leads to it; a caller with the old link is no deadlock."""
+    await store.commit(some(*(error(n, group=n) for n in range(3))))
+    first, second, third = await patterns(queries)
+    await queries.merge(second, (third,), person_id=None, now=NOW)
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("SELECT FROM error_patterns WHERE id = %s FOR UPDATE", (second,))
+        merging = asyncio.create_task(queries.merge(first, (second,), person_id=None, now=NOW))
+        await asyncio.sleep(0.2)
+        resolving = asyncio.create_task(
+            queries.change_status(third, PatternStatus.RESOLVED, ignore_until=None, person_id=None, now=NOW)
+        )
+        await asyncio.sleep(0.2)
+    _, resolved = await asyncio.gather(merging, resolving)
+    assert resolved.id == first
+    assert {row.id for row, _ in await held(queries)} == {first}
+    recounted(database)
+
+
+async def test_a_merge_reads_no_users_of_the_pattern_that_has_most(store, queries, database):
+    """A text joins a pattern of many users each second; how many there are is known and only added to."""
+    known = [error(n, group=0, user=n.to_bytes(16)) for n in range(2_000)]
+    joining = [error(5_000 + n, group=1, user=(1_990 + n).to_bytes(16)) for n in range(20)]
+    await store.commit(some(*known, *joining))
+    first, second = await patterns(queries)
+    connection = await connect(database.url, application_name="test")
+    async with connection, connection.transaction():
+        project, pattern = await open_map(connection, first, ())
+        await Regroup(connection=connection, project=project, person=None, now=NOW).merge(pattern, (second,))
+        read = await connection.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'users'"
+        )
+        (rows,) = await read.fetchone()
+    assert rows < 200
+    assert recounted(database) == [2_020]
+    assert run(database, "SELECT users FROM error_patterns ORDER BY id") == [(2_010,), (0,)]
+
+
+@pytest.mark.parametrize("groups", [3, 20])
+async def test_users_of_small_and_large_patterns_count_once(store, queries, database, groups):
+    """Known by any group on any day, new, or known elsewhere only; in batches and in merges."""
+    others = [error(900 + n, group=100, user=bytes([n]) * 16) for n in range(10)]
+    await store.commit(some(*(error(n, group=n, user=bytes([n % 7]) * 16) for n in range(groups)), *others))
+    first, *rest, other = await patterns(queries)
+    await queries.merge(first, tuple(rest), person_id=None, now=NOW)
+    recounted(database)
+    again = [error(2_000 + n, group=n % groups, user=bytes([n % 9]) * 16, minutes=n) for n in range(40)]
+    await store.commit(some(*again))
+    recounted(database)
+    await queries.merge(other, (first,), person_id=None, now=NOW)
+    await store.commit(some(*(error(3_000 + n, group=0, user=bytes([n]) * 16) for n in range(12))))
+    recounted(database)
+    assert (await queries.pattern(other)).users == 12

@@ -27,6 +27,7 @@ from error_manager.storage.compression import BodyCodec
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.rule_moves import MapMoves
 from error_manager.storage.postgres.rules import PostgresRules
 from error_manager.storage.rules import Moves
 
@@ -333,6 +334,49 @@ async def test_dry_runs_take_turns(svc, monkeypatch) -> None:
     found = await asyncio.wait_for(asyncio.gather(*runs), timeout=30)
     assert ({one.errors for one in found}, most) == ({60}, 1)
     assert (0 in waits, waits.count(60)) == (True, 6)
+
+
+async def test_many_dry_runs_need_two_connections(svc) -> None:
+    """One to read and one to say how far it is: none of eight waits for what the others hold."""
+    connections = pool(svc.database.url, application_name="test", min_size=1, max_size=2, autocommit=True)
+    await connections.open()
+    few = SimpleNamespace(**{**vars(svc), "rules": PostgresRules(connections)})
+    started = [await _started(few) for _ in range(8)]
+    await asyncio.gather(*(run() for _, run in started))
+    found = [await rules.find_preview(svc, ONE, number) for number, _ in started]
+    await connections.close()
+    assert [(one.failure, one.done) for one in found] == [("", 60)] * 8
+
+
+class _Counting:
+    """A connection that counts its statements."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self.statements = 0
+
+    async def execute(self, statement, values):
+        self.statements += 1
+        return await self._connection.execute(statement, values)
+
+
+async def test_many_groups_move_in_as_few_statements_as_one(svc) -> None:
+    """Batches wait meanwhile, so nothing is asked of each group alone."""
+    known = [(GroupId(bytes(group)), pattern) for group, pattern, _ in rows(svc.database, _GROUPS)]
+    goal = min(pattern for _, pattern in known)
+    moved = [(group, goal) for group, pattern in known if pattern != goal]
+    counts = []
+    for some in (1, len(moved)):
+        taken_on = tuple((GroupId(bytes([200 + number]) * 16), goal) for number in range(some))
+        async with svc.rules._pool.connection() as connection, connection.transaction(force_rollback=True):
+            counting = _Counting(connection)
+            moves = MapMoves(connection=counting, project=ONE, person=None, now=NOW)
+            assert (
+                await moves.apply(Moves(groups=tuple(moved[:some]), taken_on=taken_on), rule_id=None) == some
+            )
+        counts.append(counting.statements)
+    assert len(moved) > 1
+    assert counts[0] == counts[1]
 
 
 async def test_another_version_keeps_patterns(svc, monkeypatch) -> None:

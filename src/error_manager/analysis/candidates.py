@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from error_manager.analysis.event_stream import EventStream, Flags, Floats, Integers, spaced
 from error_manager.analysis.temporal import STEPS_WITHIN, Window
@@ -48,7 +49,7 @@ class _Axis:
     """Events on one line, for counting: all together, or host after host with room between."""
 
     times: Floats
-    keys: Integers
+    keys: npt.NDArray[np.int32]
     reach_s: float
 
 
@@ -167,7 +168,9 @@ def _same_host_share(
 def _axis(stream: EventStream, owner: Integers, merged: Integers, *, gap_s: float) -> _Axis:
     at = stream.lines.times[merged] + stream.hosts[merged] * gap_s
     order = np.argsort(at, kind="stable")
-    return _Axis(times=at[order], keys=owner[merged][order] * (len(EDGES) - 1), reach_s=gap_s)
+    return _Axis(
+        times=at[order], keys=(owner[merged[order]] * (len(EDGES) - 1)).astype(np.int32), reach_s=gap_s
+    )
 
 
 def _count(axis: _Axis, at: Floats, stream: EventStream) -> Integers:
@@ -188,14 +191,18 @@ def _stand_out(
 
     Where hosts write their log in steps, the best window that reaches over ``apart_s`` comes too.
     """
-    total = np.concatenate([np.zeros((len(counts), 1), dtype=np.int64), np.cumsum(counts, axis=1)], axis=1)
+    total = np.concatenate(
+        [np.zeros((len(counts), 1), dtype=np.int32), np.cumsum(counts, axis=1, dtype=np.int32)], axis=1
+    )
     low, high = _WINDOWS[:, 0], _WINDOWS[:, 1]
     seen = total[:, high] - total[:, low]
-    chance = expected_per_s[:, None] * (EDGES[high] - EDGES[low])[None, :] + 1e-9
-    likely: Flags = (seen >= FEWEST_HITS) & (seen > chance + _QUICK_Z * np.sqrt(chance))
+    width_s = EDGES[high] - EDGES[low]
+    chance = np.outer(expected_per_s, width_s)
+    spread = np.outer(_QUICK_Z * np.sqrt(expected_per_s), np.sqrt(width_s))
+    likely: Flags = (seen >= FEWEST_HITS) & (seen > chance + spread)
     likely[cause] = False
     effect, window = np.nonzero(likely)
-    k, mean = seen[effect, window], chance[effect, window]
+    k, mean = seen[effect, window], chance[effect, window] + 1e-9
     z = np.sqrt(2 * (k * np.log(k / mean) - (k - mean)))
     is_long = EDGES[high[window]] >= apart_s
     told: set[tuple[int, bool]] = set()

@@ -1,4 +1,4 @@
-"""Finds stretches in which many patterns rose at once: deploys, storms, load (seed box: Temporal Correlator)."""
+"""Finds stretches in which many patterns rose at once: deploys, storms, load."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HALF_HOUR: Final = 30
 
 
 def common_bursts(
-    minutes: npt.NDArray[np.int64], patterns: npt.NDArray[np.int64], *, n_minutes: int, n_patterns: int
+    minutes: npt.NDArray[np.int64], patterns: npt.NDArray[np.int64], *, n_minutes: int
 ) -> npt.NDArray[np.bool_]:
     """Return of each minute whether it belongs to a stretch in which many patterns rose at once.
 
@@ -31,18 +31,18 @@ def common_bursts(
     median of the same minute of the clock in the half hours around, so that cron jobs are usual.
 
     Args:
-        minutes: minute of each event since the start, 0 <= minute < n_minutes.
-        patterns: pattern of each event.
+        minutes: minute of each event since the start, 0 <= minute < n_minutes; sorted by pattern, then time.
+        patterns: pattern of each event, sorted.
         n_minutes: minutes of the window.
-        n_patterns: patterns there may be.
 
     Returns:
         npt.NDArray[np.bool_], shape (n_minutes,).
     """
-    seen = np.unique(minutes * n_patterns + patterns)
-    active = np.bincount(seen // n_patterns, minlength=n_minutes).astype(np.float64)
+    is_new = np.ones(len(minutes), dtype=np.bool_)
+    is_new[1:] = (np.diff(minutes) != 0) | (np.diff(patterns) != 0)
+    active = np.bincount(minutes[is_new], minlength=n_minutes).astype(np.float64)
     usual = np.maximum(_surrounding_median(active), _clock_median(active))
-    known = len(np.unique(patterns))
+    known = int(np.count_nonzero(np.diff(patterns))) + 1
     least = max(_FEWEST_BURST_PATTERNS, min(BURST_PATTERNS, BURST_SHARE * known))
     excess, variance = active - usual, usual + 1.0
     burst = np.zeros(n_minutes, dtype=np.bool_)

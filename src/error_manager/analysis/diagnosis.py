@@ -29,7 +29,7 @@ LONG_CHARS: Final = 40
 """A matched text of this length has the higher score; between, it grows with the length."""
 SHORT_CHARS: Final = 20
 """A shorter match in a plain sentence that runs on is a hint only: "bad gateway to the garden"."""
-_TECHNICAL: Final = re.compile(r"[:=(){}<>\[\]\"'`/\\_]|[a-z][A-Z]|\w\.\w", re.ASCII)
+_TECHNICAL: Final = re.compile(r"[:=(){}<>\[\]\"'`/\\_]|[a-z][A-Z]|[A-Z]{5}|\w\.\w", re.ASCII)
 """A message without an exception and without any of these is a plain sentence."""
 _LINKING: Final = frozenset(
     {
@@ -83,6 +83,8 @@ _HEAD: Final = re.compile(
 _SEPARATORS: Final = re.compile(r"::|[\\$/]")
 
 
+_CODE_TAGS: Final = frozenset({"sqlstate", "errno", "error_code", "error.code"})
+"""Not the status of the request: that every failing request has 500 says nothing of the cause."""
 _TEXT_MARKS: Final = {"message": "messages", "message hint": "message_hints", "unless": "unless"}
 _HINTS: Final = frozenset({"type hint", "message hint"})
 
@@ -92,7 +94,8 @@ class Symptoms:
     """What is known of a pattern's errors, as far as families are told by it.
 
     ``chain`` holds type and text of each exception, oldest cause first, the raised one last. ``frames`` are
-    texts ``path:module.function``, oldest call first. ``code`` is the error code of the pattern.
+    texts ``path:module.function``, oldest call first. ``code`` is the error code of the pattern; codes in
+    ``tags`` count too.
     """
 
     chain: tuple[tuple[str, str], ...] = ()
@@ -166,8 +169,9 @@ class Diagnoser:
         text = encodable("\n".join(texts)[:_LOOK_CHARS_ALL])
         sheet = _Sheet(is_sentence=not chain and not _TECHNICAL.search(text))
         self._types.look(chain, text, sheet)
-        for number in self._codes.get(symptoms.code.upper(), ()):
-            sheet.add(number, "code", CODE_SCORE, f"error code {symptoms.code}")
+        for code in dict.fromkeys((symptoms.code, *(v for k, v in symptoms.tags if k.lower() in _CODE_TAGS))):
+            for number in self._codes.get(code.upper(), ()):
+                sheet.add(number, "code", CODE_SCORE, f"the error code is {code}")
         self._marks.look(text, sheet)
         self._frame_marks.look(encodable("\n".join(symptoms.frames[-_FRAMES:])[:LOOK_CHARS]), sheet)
         scores = {n: s for n in sheet.found if (s := sheet.score(n, self._family(n).weight)) >= THRESHOLD}

@@ -27,12 +27,13 @@ CLEAR: Final = 2.0
 _LOWEST: Final = 0.6
 _HIGHEST: Final = 2.0
 _BROAD: Final = 0.4
-"""The window of the explaining link, a little wider: what it brought about may lie just outside."""
+"""... and from 0 on unless it is narrow. Leaving out too many occasions costs certainty, never truth."""
+"""The window of the explaining link made wider, as it is only where that link stands out most ..."""
 _TIE_S: Final = 0.05
 TWIN_S: Final = 0.05
 TWIN_SHARE: Final = 0.8
-"""Patterns of which four in five events come within this of one another are two names of one: neither explains
-the links of the other."""
+"""Patterns of which four in five events come within this of one another are two names of one: neither
+explains the links of the other."""
 
 
 class Kind(StrEnum):

@@ -52,7 +52,10 @@ class FoundPattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupedError:
-    """What the analysis needs of one decoded error; ``why`` are the parts of its fingerprint."""
+    """What the analysis needs of one decoded error; ``why`` are the parts of its fingerprint.
+
+    ``time`` is as shown, ``at_s`` in seconds since 1970; "" and None when it has none of its own.
+    """
 
     id: str
     group: str
@@ -60,6 +63,7 @@ class GroupedError:
     where: str
     why: tuple[str, ...]
     time: str
+    at_s: float | None
     severity: Severity
     sample: str
 

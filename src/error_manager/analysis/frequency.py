@@ -1,8 +1,8 @@
 """How often patterns come, how that moves, and what state it puts them in (seed box: Frequency Analyzer).
 
 The parts are modules of their own: ``season`` (rhythm), ``trend``, ``burstiness``, ``change_points``,
-``baseline`` (what is usual and how far from it), ``pattern_state`` (states), ``suspect`` (which release
-explains a change). This one puts them together per pattern.
+``baseline`` (what is usual and how far from it) and ``pattern_state`` (states). This one puts them together,
+pattern by pattern.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from error_manager.analysis.novelty_context import ContextMemory
 
-KEPT: Final = 4_096
-"""Values that are remembered: two weeks of five minutes, half a year of hours."""
+KEPT: Final = 8_192
+"""Values that are remembered: four weeks of five minutes, almost a year of hours."""
 NOTABLE: Final = 0.5
 """From this score on a value is worth telling."""
 _WARM: Final = 100
@@ -28,7 +28,7 @@ _WIDTH_BEGINS: Final = (0, *_WIDTHS[:-1])
 _FADE: Final = 1e-3
 """What the largest distance seen loses per value: half after 690."""
 _RECORD: Final = 0.005
-"""Exceeding all values so far by this share of their range is notable, if it is also more than ..."""
+"""Exceeding all values remembered by this share of their range is notable, if it is also more than ..."""
 _STEP: Final = 0.22
 """... this share of the usual step from one value to the next: noise alone breaks records by little."""
 _NEIGHBOR: Final = 0.13
@@ -41,7 +41,7 @@ _REST: Final = 20
 
 
 class NoveltyDetector:
-    """Scores the values of one series as they come; state: the last values, records and contexts."""
+    """Scores the values of one series as they come; state: the last values and the contexts."""
 
     def __init__(self, *, kept: int = KEPT) -> None:
         """Start without history, to remember so many values."""
@@ -49,7 +49,6 @@ class NoveltyDetector:
         self._values: npt.NDArray[np.float64] = np.empty(2 * kept)
         self._begin = self._end = 0
         self._seen = 0
-        self._low, self._high = math.inf, -math.inf
         self._farthest = [0.0] * len(_WIDTHS)
         self._context = ContextMemory()
         self._told_at, self._told = 0, 0.0
@@ -86,13 +85,15 @@ class NoveltyDetector:
         self._begin = max(self._begin, self._end - self._kept)
 
     def _beyond_record(self, value: float, past: npt.NDArray[np.float64]) -> float:
-        """Return how far a value exceeds all before, in units of what is notable."""
-        beyond = max(value - self._high, self._low - value, 0.0) if self._seen else 0.0
-        self._low, self._high = min(self._low, value), max(self._high, value)
+        """Return how far a value exceeds all remembered, in units of what is notable."""
+        if not len(past):
+            return 0.0
+        low, high = float(past.min()), float(past.max())
+        beyond = max(value - high, low - value)
         if beyond <= 0:
             return 0.0
         step = float(np.median(np.abs(np.diff(past)))) if len(past) > 1 else 0.0
-        return beyond / max(_RECORD * (self._high - self._low), _STEP * step)
+        return beyond / max(_RECORD * (high - low + beyond), _STEP * step)
 
     def _beyond_neighbors(self) -> float:
         """Return how far the newest windows are from their nearest neighbors, beyond what has been (0..1)."""

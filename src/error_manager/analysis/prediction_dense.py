@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
-from error_manager.analysis.prediction_path import Array, cut_windows, extend, fill_gaps, level, season_parts
+from error_manager.analysis.prediction_path import (
+    LEVELS,
+    Array,
+    cut_windows,
+    extend,
+    fill_gaps,
+    level,
+    season_parts,
+)
 
 ORIGINS: Final = 14
 """Earlier origins, one short season apart, from which the models are judged and the bands come."""
@@ -20,7 +28,6 @@ _POWER: Final = 3.0
 """Weight of a model = error ** -power; M4 hourly OWA .46 at 0, .393 at 1, .381 at 3."""
 _PACE: Final = 0.005
 """Pace of the level of the calmest model: half of it is from the last 140 steps."""
-_LEVELS: Final = np.array([0.025, 0.1, 0.9, 0.975])
 _NEIGHBORS: Final = 6
 """Steps on either side whose errors share a spread."""
 _SMEAR: Final = np.arange(0.03, 0.98, 0.06)
@@ -70,9 +77,9 @@ class DenseModel:
         path = self._path[:horizon]
         if self._relative.size:
             bounds = _quantiles(self._relative)[:, None] * self._spread[:horizon]
-            bounds = np.sign(bounds) * np.hypot(bounds, ndtri(_LEVELS)[:, None] * self._unseen)
+            bounds = np.sign(bounds) * np.hypot(bounds, ndtri(LEVELS)[:, None] * self._unseen)
         else:
-            bounds = np.repeat(stdtrit(3, _LEVELS)[:, None] * self._surprise, horizon, 1)
+            bounds = np.repeat(stdtrit(3, LEVELS)[:, None] * self._surprise, horizon, 1)
         rows = self._scale.back(np.vstack([path, path + bounds]))
         return np.vstack([rows[:1], np.round(rows[1:])]) if self._is_count else rows
 
@@ -105,7 +112,7 @@ class DenseModel:
         variance *= (1.0 - alike) * float(np.square(shares).sum()) + alike * float(shares.sum()) ** 2
         variance += self._unseen**2
         center = float(self._scale.into(np.array(whole))) + bias * float(shares.sum())
-        rows = self._scale.back(np.append(center, center + stdtrit(free, _LEVELS) * np.sqrt(variance)))
+        rows = self._scale.back(np.append(center, center + stdtrit(free, LEVELS) * np.sqrt(variance)))
         return np.append(rows[:1], np.round(rows[1:])) if self._is_count else rows
 
     def _mean(self, path: Array) -> Array:
@@ -202,5 +209,5 @@ def _spread(misses: Array) -> tuple[Array, Array]:
 def _quantiles(misses: Array) -> Array:
     """Return the four quantiles, moved outwards for the finite number of misses (conformal)."""
     size = misses.size
-    outwards = np.where(_LEVELS < 0.5, _LEVELS * (size + 1) / size - 1 / size, _LEVELS * (size + 1) / size)
+    outwards = np.where(LEVELS < 0.5, LEVELS * (size + 1) / size - 1 / size, LEVELS * (size + 1) / size)
     return np.asarray(np.quantile(misses, np.clip(outwards, 0.0, 1.0)))

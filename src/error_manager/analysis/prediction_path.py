@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+LEVELS: Final = np.array([0.025, 0.1, 0.9, 0.975])
+"""Quantiles that bound the bands of 95 % and 80 %, in the order in which models give them."""
 _RIDGE: Final = 1e-4
 """Pull of the coefficients to 0, as a share of a lag's mean square: above 1e-3 level changes are lost."""
 _DECAY: Final = 0.97

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from scipy.special import stdtrit
 
-from error_manager.analysis.prediction_path import Array
-
-_LEVELS: Final = np.array([0.025, 0.1, 0.9, 0.975])
+from error_manager.analysis.prediction_path import LEVELS, Array
 
 
 class ShortModel:
@@ -23,7 +19,7 @@ class ShortModel:
         size = max(1, seen.size)
         free = max(1, seen.size - 1)
         is_positive = bool(seen.size and seen.min() >= 0)
-        self._bounds = stdtrit(free, _LEVELS) * spread * np.sqrt(1.0 + 1.0 / size)
+        self._bounds = stdtrit(free, LEVELS) * spread * np.sqrt(1.0 + 1.0 / size)
         self._floor = -self._mean if is_positive else -np.inf
 
     def steps(self, horizon: int) -> Array:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betainc
 
-Array = npt.NDArray[np.float64]
+from error_manager.analysis.prediction_path import LEVELS, Array
 
 HALF_LIFE_S: Final = 7 * 86_400.0
 """After this time a count weighs half."""
@@ -23,7 +22,6 @@ _ALIKE: Final = 0.3
 _ALIKE_BLOCKS: Final = 4.0
 _ROUNDS: Final = 60
 """Halvings that find a quantile: counts to 2**60."""
-_LEVELS: Final = np.array([0.025, 0.1, 0.9, 0.975])
 
 
 class SparseModel:
@@ -106,7 +104,7 @@ def _bounds(means: Array, wide: Array) -> Array:
     """Return mean and the four quantiles of negative binomials with variance mean + wide * mean ** 2."""
     wide = np.maximum(wide, 1e-6)
     size, chance = 1.0 / wide, 1.0 / (1.0 + wide * means)
-    levels = _LEVELS[:, None]
+    levels = LEVELS[:, None]
     low = np.full((4, len(means)), -1.0)
     high = np.full((4, len(means)), 1.0)
     for _ in range(_ROUNDS):

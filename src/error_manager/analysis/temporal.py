@@ -7,7 +7,7 @@ and what remains is tied to the cause.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -37,6 +37,7 @@ FAR_SHIFTS: Final = (
 LEAST_SHARE: Final = 5e-4
 """Chance is never taken for smaller: rare patterns share causes that nobody logs."""
 PRIOR_EVENTS: Final = 0.5
+"""Weight of the effect's rate beside what was found at moved times."""
 FEWEST_FOUND: Final = 2
 FAR_Z: Final = 2.0
 """A period other than the half hour counts when its moved times show clearly more than the half hours do."""
@@ -101,7 +102,7 @@ def is_followed(stream: EventStream, places: Integers, effect: int, window: Wind
 
 
 def is_preceded(stream: EventStream, places: Integers, by: int, *, low_s: float, high_s: float) -> Flags:
-    """Return of each occasion whether ``by`` may have come ``low_s`` <= lag <= ``high_s`` before, on any host."""
+    """Return of each occasion whether ``by`` may have come ``low_s`` to ``high_s`` before, on any host."""
     line = stream.early.of(by, is_same_host=False)
     latest = stream.earliest[places] + stream.step_s[stream.hosts[places]]
     found: Flags = np.searchsorted(line, latest - low_s, "right") > np.searchsorted(
@@ -155,6 +156,18 @@ def measure(
         p_value=p_value,
         z=z,
     )
+
+
+def same_host(stream: EventStream, places: Integers, link: Link) -> tuple[int, float]:
+    """Return how many occasions were followed on their own host, and how far that is above chance (z)."""
+    window = replace(link.window, is_same_host=True)
+    known = usable(stream, places, link.effect, window)
+    hits = int(is_followed(stream, known, link.effect, window).sum())
+    if hits == 0:
+        return 0, 0.0
+    return hits, _tail(
+        hits, len(known), max(LEAST_SHARE, _share_by_rate(stream, known, link.effect, window))
+    )[1]
 
 
 def _tail(hits: int, trials: int, share: float) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """``error-manager analyze``: the patterns in log files or JSONL, offline, without a server.
 
-Log lines need the standard library alone; JSONL of errors needs what decodes errors, and files packed with
-zstd what unpacks them (the extra ``server``).
+Patterns of log lines need the standard library alone; JSONL of errors needs what decodes errors, files packed
+with zstd what unpacks them, and findings beyond patterns numpy (the extra ``server``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -22,7 +23,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from error_manager.analysis.found import FoundPatterns, GroupedError
+from error_manager.analysis.event_times import EventTimes
+from error_manager.analysis.found import FoundPattern, FoundPatterns, GroupedError
+from error_manager.analysis.log_finding import LogFindings
+from error_manager.analysis.timeline import TimeRange
 from error_manager.cli.progress import Progress
 from error_manager.core.errors import ConfigurationError, MissingExtraError
 from error_manager.core.text_mask import mask_sensitive
@@ -31,7 +35,8 @@ from error_manager.flows.analyzing import LogAnalysis
 from error_manager.flows.following import LogFollower
 from error_manager.flows.log_scan import LogScanner
 from error_manager.flows.log_workers import scan_apart, scan_here
-from error_manager.reporting.analyze import Analysis, to_csv, to_json
+from error_manager.reporting.analyze import Analysis, findings_to_csv, to_csv, to_json
+from error_manager.reporting.analyze_findings_table import render_findings
 from error_manager.reporting.analyze_page import to_html
 from error_manager.reporting.analyze_rows import assignment_lines, group_lines
 from error_manager.reporting.analyze_table import render_new, render_table
@@ -43,6 +48,11 @@ _EVENT_KEYS: Final = frozenset(
     {"exception", "exceptions", "event_id", "logentry", "sentry.interfaces.Exception"}
 )
 _DECODER: Final = "error_manager.cli.analyze_events"
+_FINDINGS: Final = "error_manager.cli.analyze_findings"
+_NO_FINDINGS: Final = (
+    "What follows what, unusual stretches and advice need the extra 'server' "
+    "(pip install 'error-manager[server]'); --no-findings leaves them out."
+)
 _ZSTD: Final = "error_manager.storage.zstd_file"
 _APART_BYTES: Final = 48 * 1024 * 1024
 """Larger inputs are scanned in processes of their own: starting two takes half a second."""
@@ -53,6 +63,9 @@ _CLEAR: Final = "\x1b[H\x1b[2J"
 
 Group = Callable[[str, int], GroupedError | None]
 """Takes a line of JSONL and its number; None when it holds no error."""
+
+FindMore = Callable[[Sequence[FoundPattern], EventTimes, TimeRange], LogFindings]
+"""Takes patterns with masked texts, their times and the range of all times."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +84,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--assignments", type=Path, metavar="FILE.csv", help="write the pattern of each line or error"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write patterns.json, patterns.csv, report.html"
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write report.html, patterns.json, patterns.csv, findings.csv",
+    )
+    parser.add_argument(
+        "--no-findings",
+        action="store_true",
+        help="patterns alone: not what follows what, unusual stretches, what to do",
     )
     parser.add_argument(
         "--top", type=int, default=_TOP, metavar="N", help=f"patterns to show (default {_TOP})"
@@ -89,16 +110,20 @@ def run(args: argparse.Namespace) -> int:
         return _follow(args)
     paths = find_files(args.paths)
     files = LogFiles(paths, open_zstd=_zstd_opener(paths))
+    source = ", ".join(args.paths)
     if _kind(files, args.input) == "events":
-        analysis = Analysis.of(_events(files, args.assignments), source=", ".join(args.paths), unit="errors")
+        patterns, times = _events(files, args.assignments)
+        analysis = Analysis.of(patterns, source=source, unit="errors")
     else:
         found = _lines(files, args)
         found.settle()
         if args.assignments is not None:
             _write(args.assignments, assignment_lines(found.rows()))
-        analysis = Analysis.of(
-            found.patterns, source=", ".join(args.paths), unit="records", lines=found.lines
-        )
+        patterns, times = found.patterns, found.times
+        analysis = Analysis.of(patterns, source=source, unit="records", lines=found.lines)
+    analysis = analysis.masked(mask_sensitive)
+    if not args.no_findings:
+        analysis = replace(analysis, findings=_findings(analysis, patterns, times))
     _tell(analysis, args)
     return 0
 
@@ -157,7 +182,13 @@ def _lines(files: LogFiles, args: argparse.Namespace) -> LogAnalysis:
     found = LogAnalysis(samples=samples, keeps_rows=keeps_rows)
     blocks = files.blocks(cut_at_record)
     processes = min(_MAX_PROCESSES, os.cpu_count() or 1)
-    new_scanner = partial(LogScanner, now=datetime.now(UTC), samples=samples, keeps_numbers=keeps_rows)
+    new_scanner = partial(
+        LogScanner,
+        now=datetime.now(UTC),
+        samples=samples,
+        keeps_numbers=keeps_rows,
+        keeps_times=not args.no_findings,
+    )
     if files.total_bytes > _APART_BYTES and processes > 1:
         scanned = scan_apart(blocks, new_scanner, processes=processes)
     else:
@@ -169,20 +200,22 @@ def _lines(files: LogFiles, args: argparse.Namespace) -> LogAnalysis:
     return found
 
 
-def _events(files: LogFiles, assignments: Path | None) -> FoundPatterns:
-    """Return the groups of errors in JSONL, by the same fingerprint as the server's."""
+def _events(files: LogFiles, assignments: Path | None) -> tuple[FoundPatterns, EventTimes]:
+    """Return the groups of errors in JSONL, by the same fingerprint as the server's, and their times."""
     group: Group = _load(_DECODER).group_line
-    found = FoundPatterns()
-    rows = _grouped(files, group, found)
+    found, times = FoundPatterns(), EventTimes()
+    rows = _grouped(files, group, found, times)
     if assignments is not None:
         _write(assignments, group_lines(rows))
     else:
         for _ in rows:
             pass
-    return found
+    return found, times
 
 
-def _grouped(files: LogFiles, group: Group, found: FoundPatterns) -> Iterator[tuple[str, str]]:
+def _grouped(
+    files: LogFiles, group: Group, found: FoundPatterns, times: EventTimes
+) -> Iterator[tuple[str, str]]:
     """Count each error and yield its id and group."""
     number = 0
     with Progress(files.total_bytes) as progress:
@@ -191,7 +224,7 @@ def _grouped(files: LogFiles, group: Group, found: FoundPatterns) -> Iterator[tu
                 number += 1
                 if not line.strip() or (grouped := group(line, number)) is None:
                     continue
-                found.add(
+                pattern = found.add(
                     grouped.group,
                     text=grouped.title,
                     samples=(grouped.sample,),
@@ -201,6 +234,8 @@ def _grouped(files: LogFiles, group: Group, found: FoundPatterns) -> Iterator[tu
                     where=grouped.where,
                     why=grouped.why,
                 )
+                if grouped.at_s is not None and pattern.id == grouped.group:
+                    times.add(pattern.id, (grouped.at_s,))
                 yield grouped.id, grouped.group
             number -= block.endswith(b"\n")
             progress.show(files.done_bytes, number)
@@ -208,6 +243,15 @@ def _grouped(files: LogFiles, group: Group, found: FoundPatterns) -> Iterator[tu
 
 def _whole_lines(block: bytes) -> int:
     return block.rfind(b"\n") + 1
+
+
+def _findings(analysis: Analysis, patterns: FoundPatterns, times: EventTimes) -> LogFindings:
+    """Return what is found beyond patterns; without the extra ``server``, a note that says so."""
+    try:
+        find_more: FindMore = _load(_FINDINGS).find_more
+    except MissingExtraError:
+        return LogFindings(note=_NO_FINDINGS)
+    return find_more(analysis.patterns, times, patterns.range)
 
 
 def _minute(time_text: str) -> dict[int, int] | None:
@@ -244,7 +288,7 @@ def _follow(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         follower.finish()
         print(_CLEAR if is_terminal else "", end="")
-        _tell(_followed(follower, args), args)
+        _tell(_followed(follower, args).masked(mask_sensitive), args)
     finally:
         for file in files:
             file.close()
@@ -261,22 +305,26 @@ def _followed(follower: LogFollower, args: argparse.Namespace) -> Analysis:
 
 
 def _tell(analysis: Analysis, args: argparse.Namespace) -> None:
-    """Print the table and write the report; what is shown and written is masked, as in the server."""
-    analysis = analysis.masked(mask_sensitive)
+    """Print the table and write the report, of an analysis that is masked, as in the server."""
     _print(analysis, args, is_masked=True)
+    if text := render_findings(analysis, width=_width(), is_styled=sys.stdout.isatty()):
+        print(f"\n{text}")
     if args.report is not None:
         _write_report(args.report, analysis)
 
 
 def _print(analysis: Analysis, args: argparse.Namespace, *, is_masked: bool = False) -> None:
-    is_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size((140, 24)).columns if is_terminal else 200
+    is_terminal, width = sys.stdout.isatty(), _width()
     shown = analysis if is_masked else analysis.masked(mask_sensitive, limit=max(0, args.top))
     print(
         render_table(
             shown, top=max(0, args.top), samples=max(0, args.samples), width=width, is_styled=is_terminal
         )
     )
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((140, 24)).columns if sys.stdout.isatty() else 200
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
@@ -289,5 +337,7 @@ def _write_report(folder: Path, analysis: Analysis) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "patterns.json").write_text(to_json(analysis), encoding="utf-8")
     (folder / "patterns.csv").write_text(to_csv(analysis), encoding="utf-8")
+    if analysis.findings is not None:
+        (folder / "findings.csv").write_text(findings_to_csv(analysis), encoding="utf-8")
     (folder / "report.html").write_text(to_html(analysis), encoding="utf-8")
-    print(f"\nReport: {folder / 'report.html'} (also patterns.json and patterns.csv)")
+    print(f"\nReport: {folder / 'report.html'} (also patterns.json, patterns.csv and findings.csv)")

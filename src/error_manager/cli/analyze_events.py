@@ -49,6 +49,7 @@ def group_line(line: str, number: int) -> GroupedError | None:
         where=entry.culprit or entry.module,
         why=entry.fingerprint.parts,
         time="" if event.timestamp == _READ_AT else event.timestamp.isoformat(timespec="seconds"),
+        at_s=None if event.timestamp == _READ_AT else event.timestamp.timestamp(),
         severity=event.severity,
         sample=event.stack_trace or render_stack(event) or event.message,
     )

@@ -11,7 +11,11 @@ from error_manager.cli.options import add_settings_options, settings_of
 from error_manager.runtime.log import configure_logging
 
 _ROLES: Final = MappingProxyType(
-    {"processing": "error_manager.runtime.worker", "analysis": "error_manager.runtime.analysis_worker"}
+    {
+        "processing": "error_manager.runtime.worker",
+        "analysis": "error_manager.runtime.analysis_worker",
+        "analysis-hour": "error_manager.runtime.analysis_hour",
+    }
 )
 """Only the role that runs is loaded: draining the inbox needs none of the 60 MB that the analysis imports."""
 
@@ -22,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--role",
         choices=tuple(_ROLES),
         default="processing",
-        help="drain the inbox (the default), or analyse what is stored",
+        help="drain the inbox (the default), analyse what is stored, or only the hours that are due",
     )
     parser.add_argument(
         "--index", type=int, default=0, metavar="K", help="number of the worker, 0 or more (default 0)"

@@ -16,6 +16,8 @@ _MINUTE: Final = re.compile(
 )
 _ZONE: Final = re.compile(r"(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})$")
 _NUMBER: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?$")
+_SECONDS: Final = re.compile(r":?([0-9]{2})(?:[.,:]([0-9]{1,9}))?")
+_PART: Final = re.compile(r"\.?([0-9]{1,9})")
 _SECONDS_DIGITS: Final = 10
 """Digits of the seconds since 1970 from 2001 to 2286: what follows are parts of a second."""
 _YEAR_FIRST: Final = re.compile(r"(?P<year>[0-9]{4})[-/](?P<month>[0-9]{2})[-/](?P<day>[0-9]{2})\D")
@@ -62,6 +64,22 @@ def minute_of(text: str, tail: str, *, now: datetime) -> int | None:
     except ValueError:
         return None
     return None if time is None else int((time - _EPOCH).total_seconds()) // 60
+
+
+def seconds_past_minute(text: str, rest: str) -> float:
+    """Return the seconds of a time behind its full minute, with the parts it has; 0 when it has no seconds.
+
+    Args:
+        text: the time up to its minutes, or a number of seconds since 1970, as in ``minute_of``.
+        rest: what follows up to the zone, such as ``:07.250``.
+    """
+    if text.isdigit() and len(text) == _SECONDS_DIGITS:
+        part = _PART.match(rest)
+        return int(text) % 60 + (float(f"0.{part[1]}") if part else 0.0)
+    match = _SECONDS.match(rest)
+    if match is None:
+        return 0.0
+    return float(f"{match[1]}.{match[2]}") if match[2] else float(match[1])
 
 
 def _read(text: str, tail: str, now: datetime) -> datetime | None:

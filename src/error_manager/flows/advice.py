@@ -21,7 +21,7 @@ from error_manager.flows.families import Kinship, find_families
 from error_manager.flows.indexing import event_of
 from error_manager.flows.month import Month
 from error_manager.flows.services import IndexServices
-from error_manager.storage.analysis_source import AnalysisSource, PatternFact, TagShare
+from error_manager.storage.analysis_source import PatternFact, TagShare
 from error_manager.storage.findings import (
     AnalysisFilter,
     Change,
@@ -68,6 +68,7 @@ class Facts:
     """What recommendations go by, beside the patterns themselves."""
 
     frequencies: Sequence[Frequency]
+    tags: Mapping[PatternId, tuple[TagShare, ...]]
     relations: CorrelationSet | None
     analyses: Mapping[PatternId, PatternAnalysis]
 
@@ -77,7 +78,6 @@ async def find_advice(
     facts: Facts,
     *,
     index: IndexServices,
-    source: AnalysisSource,
     findings: FindingStore,
     diagnoser: Diagnoser,
 ) -> tuple[tuple[PatternAnalysis, ...], int]:
@@ -87,7 +87,6 @@ async def find_advice(
         StorageError: the database is away.
     """
     project_id = month.project.id
-    ids = [fact.id for fact in month.facts]
     page = await findings.changes(
         project_ids=(project_id,), since=month.until - _WEEK * 4, until=month.until, limit=_MOST_CHANGES
     )
@@ -98,7 +97,7 @@ async def find_advice(
         families=diagnoser.families,
         matches=await _diagnosed(index, diagnoser, month),
         changes=page.items,
-        tags=await source.tags(project_id, ids, since=month.until - _WEEK),
+        tags=facts.tags,
         fixes=await findings.fixes(sorted(near)),
         votes=await findings.feedback(project_ids=(project_id,)),
     )

@@ -1,22 +1,28 @@
-"""What the analysis works with (seed box: Pattern Analyzer).
+"""What both parts of the analysis work with (seed box: Pattern Analyzer).
 
 Apart from ``flows/services.py``: whoever imports this loads numpy, and a serving process must not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from error_manager.analysis.diagnosis import Diagnoser
+from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
 from error_manager.flows.analysis_meter import StepMeter
-from error_manager.flows.rate_watch import RateWatch
-from error_manager.flows.services import IndexServices
-from error_manager.flows.state_watch import StateWatch
-from error_manager.storage.analysis_source import AnalysisSource
-from error_manager.storage.base import InboxSource
-from error_manager.storage.findings import FindingStore
+from error_manager.flows.analysis_window import floor_hour
+from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource
+from error_manager.storage.base import Cursor, InboxSource
+from error_manager.storage.findings import Findings, FindingStore
+
+CLOSED_AFTER: Final = timedelta(seconds=120)
+"""A bucket is complete this long after its end; what arrives later corrects counts and fires nothing."""
+HOURS: Final = "hours"
+"""The state that says up to when the hourly analysis has come."""
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +32,6 @@ class AnalysisServices:
     source: AnalysisSource
     findings: FindingStore
     inbox: InboxSource
-    rates: RateWatch
-    states: StateWatch
-    diagnoser: Diagnoser
-    index: IndexServices | None
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     cpu_clock: Callable[[], float]
@@ -37,3 +39,55 @@ class AnalysisServices:
     def meter(self) -> StepMeter:
         """Return what measures the steps of one round."""
         return StepMeter(clock=self.clock, monotonic=self.monotonic, cpu_clock=self.cpu_clock)
+
+
+async def settled(svc: AnalysisServices) -> datetime:
+    """Return up to when everything that was accepted is stored and complete.
+
+    That is 120 s ago, or when the oldest record was received that still waits in the inbox.
+
+    Raises:
+        StorageUnavailableError: the inbox could not be read five times in a row.
+    """
+    for _ in range(_TRIES):
+        cursors = await svc.source.cursors()
+        try:
+            oldest = await asyncio.to_thread(_oldest_waiting, svc.inbox, cursors)
+        except InboxCorruptError:  # a segment vanished behind a newer cursor
+            continue
+        closed = svc.clock() - CLOSED_AFTER
+        return closed if oldest is None else min(oldest, closed)
+    message = "The inbox could not be read."
+    raise StorageUnavailableError(message)
+
+
+async def is_due(svc: AnalysisServices, project: AnalysedProject, hour: datetime) -> bool:
+    """Return whether a project was not analysed up to this hour."""
+    state = await svc.findings.state(project.id, HOURS)
+    return state is None or state.through_at < hour
+
+
+async def is_hour_due(svc: AnalysisServices) -> bool:
+    """Return whether an hour is complete that some project's hourly analysis has not seen.
+
+    Raises:
+        StorageError: the database is away; try again.
+    """
+    hour = floor_hour(await settled(svc))
+    for project in await svc.source.projects():
+        if await is_due(svc, project, hour):
+            return True
+    return False
+
+
+async def keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:
+    """Keep what the steps of a round cost."""
+    for run in meter.runs():
+        await svc.findings.keep(Findings(run=run))
+
+
+def _oldest_waiting(inbox: InboxSource, cursors: Mapping[int, Cursor]) -> datetime | None:
+    """Return when the oldest record was received that waits in any slot, None when none does."""
+    batches = (inbox.claim(slot, cursors.get(slot, Cursor()), limit=1) for slot in inbox.slots())
+    waiting = [batch.records[0][1].received_at for batch in batches if batch and batch.records]
+    return min(waiting, default=None)

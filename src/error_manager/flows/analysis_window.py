@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from error_manager.analysis.aggregator import Buckets, Flags, collected
 from error_manager.core.types import ProjectId
-from error_manager.storage.analysis_source import AnalysisSource
+from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource
 from error_manager.storage.findings import AnalysisState, StateStep
 
 HISTORY: Final = timedelta(days=30)
@@ -23,6 +25,14 @@ async def collection(source: AnalysisSource, buckets: Buckets) -> Flags:
         buckets,
         since_s=first.timestamp() if first else float("inf"),
     )
+
+
+def by_organization(projects: Sequence[AnalysedProject]) -> tuple[tuple[int, list[AnalysedProject]], ...]:
+    """Return the organizations with their projects, in order of their ids."""
+    found: dict[int, list[AnalysedProject]] = defaultdict(list)
+    for project in projects:
+        found[project.organization_id].append(project)
+    return tuple(sorted(found.items()))
 
 
 def moment(seconds: float) -> datetime:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from error_manager.analysis.event_times import EventTimes
 from error_manager.analysis.found import MAX_PATTERNS, OTHER, FoundPattern, FoundPatterns
 from error_manager.analysis.templates import Template, TemplateMiner
 from error_manager.core.types import Severity
@@ -45,6 +46,7 @@ class LogAnalysis:
             keeps_rows: remember the pattern of each line, four bytes each.
         """
         self.patterns = FoundPatterns(samples=samples)
+        self.times = EventTimes()
         self.lines = 0
         self._miner = TemplateMiner()
         self._known: dict[int, _Known] = {}
@@ -98,6 +100,8 @@ class LogAnalysis:
             where=known.wheres[number],
             why=target.why if isinstance(target, TraceGroup) else (),
         )
+        if counted.times and pattern.id != OTHER:
+            self.times.add(pattern.id, counted.times)
         return pattern if self.patterns.size > before else None
 
     def _place(self, target: Target) -> int:
@@ -114,6 +118,7 @@ class LogAnalysis:
             template = self._template(key)
             if template is not None:
                 self.patterns.join(key, key_of(template), text=template.text)
+                self.times.join(key, key_of(template))
 
     def _template(self, key: str) -> Template | None:
         """Return the template that answers for a key now, None for what is no template."""

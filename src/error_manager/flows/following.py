@@ -29,7 +29,7 @@ class LogFollower:
     def __init__(self, *, now: datetime, samples: int) -> None:
         """Start with nothing read."""
         self.analysis = LogAnalysis(samples=samples, keeps_rows=False)
-        self._scanner = LogScanner(now=now, samples=samples, keeps_numbers=False)
+        self._scanner = LogScanner(now=now, samples=samples, keeps_numbers=False, keeps_times=False)
         self._held: dict[int, bytes] = {}
         self._idle: dict[int, int] = {}
         self.is_behind = False

@@ -60,21 +60,37 @@ async def find_forecasts(month: Month) -> tuple[ForecastSet, int]:
     return ForecastSet(project_id=month.project.id, rows=rows), len(rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Whom and what the errors of the last week touched; ``users`` are the persons of the whole project."""
+
+    reach: Mapping[PatternId, Reach]
+    users: int
+    tags: Mapping[PatternId, tuple[TagShare, ...]]
+
+
+async def find_surroundings(source: AnalysisSource, month: Month) -> tuple[Surroundings, int]:
+    """Return whom and what each pattern touched in the last week."""
+    since, ids = month.until - _WEEK, [fact.id for fact in month.facts]
+    found = Surroundings(
+        reach=await source.reach(month.project.id, since=since),
+        users=await source.users(month.project.id, since=since),
+        tags=await source.tags(month.project.id, ids, since=since),
+    )
+    return found, len(ids)
+
+
 async def find_risks(
-    source: AnalysisSource, month: Month, rhythms: Rhythms, causes: Mapping[PatternId, float]
+    month: Month, rhythms: Rhythms, around: Surroundings, causes: Mapping[PatternId, float]
 ) -> tuple[tuple[PatternAnalysis, ...], int]:
     """Return the risk of each pattern with its factors.
 
     Args:
-        source: where persons, hosts and tags are counted.
         month: what is looked at.
         rhythms: of ``find_frequencies``.
+        around: of ``find_surroundings``.
         causes: sum of the scores of the relations in which a pattern comes first.
     """
-    since = month.until - _WEEK
-    reach = await source.reach(month.project.id, since=since)
-    users = await source.users(month.project.id, since=since)
-    tags = await source.tags(month.project.id, [fact.id for fact in month.facts], since=since)
     counts = np.nan_to_num(month.hourly.counts)
     rows = tuple(
         _risk(
@@ -83,9 +99,9 @@ async def find_risks(
             one,
             counts=hours,
             usual_day=usual,
-            reach=reach.get(fact.id, Reach(users=0, hosts=0)),
-            users=users,
-            tags=tags.get(fact.id, ()),
+            reach=around.reach.get(fact.id, Reach(users=0, hosts=0)),
+            users=around.users,
+            tags=around.tags.get(fact.id, ()),
             causes=causes.get(fact.id, 0.0),
         )
         for fact, one, hours, usual in zip(

@@ -158,8 +158,8 @@ def _anomaly(
     pattern = rows.get(pattern_id) if pattern_id else None
     titles = {
         ScopeKind.PROJECT: names.get(scope.project_id, ""),
-        ScopeKind.MODULE: f"module {scope.key}",
-        ScopeKind.SEVERITY: f"severity {scope.key}",
+        ScopeKind.MODULE: f"module {scope.key} of {names.get(scope.project_id, '')}",
+        ScopeKind.SEVERITY: f"severity {scope.key} of {names.get(scope.project_id, '')}",
         ScopeKind.PATTERN: pattern_name(pattern) if pattern else "",
     }
     return AnomalyFinding(
@@ -172,6 +172,8 @@ def _anomaly(
         per=one.scale.value,
         title=titles[scope.kind],
         pattern_id=pattern_id,
+        place=place if isinstance(place := one.evidence.get("place"), int) else 0,
+        ended_at=one.ended_at,
     )
 
 

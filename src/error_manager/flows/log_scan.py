@@ -13,7 +13,7 @@ from typing import Final
 
 from error_manager.analysis.found import SAMPLE_CHARS
 from error_manager.core.types import Severity
-from error_manager.decoding.log_clock import minute_of
+from error_manager.decoding.log_clock import minute_of, seconds_past_minute
 from error_manager.decoding.log_line import split_line
 from error_manager.decoding.log_trace import is_another, is_head, is_inside, is_start
 from error_manager.decoding.log_wrapper import unwrap
@@ -22,6 +22,10 @@ from error_manager.flows.log_form import BARE, HEADED, PIECE, ZERO_TEXT, Form, F
 
 _ZERO: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _MAX_MINUTES: Final = 200_000
+_MAX_SECONDS: Final = 60_000
+"""All seconds of a minute to the millisecond."""
+ORDER_S: Final = 2.5e-7
+"""Lines of one whole second are this much apart, so that their order is known: the least a float can tell."""
 _MAX_LINE_CHARS: Final = 16_384
 _MAX_PIECES: Final = 2_000
 _MAX_TRACE_CHARS: Final = 262_144
@@ -29,11 +33,15 @@ _MAX_TRACE_CHARS: Final = 262_144
 
 @dataclass(slots=True, kw_only=True)
 class Counted:
-    """What one block has of one pattern; ``minutes`` are counts by minute since 1970."""
+    """What one block has of one pattern; ``minutes`` are counts by minute since 1970.
+
+    ``times`` are seconds since 1970, empty when nobody asked.
+    """
 
     count: int = 0
     rank: int = -1
     minutes: dict[int, int] = field(default_factory=dict)
+    times: array[float] = field(default_factory=lambda: array("d"))
     first: str = ""
     last: str = ""
     samples: list[str] = field(default_factory=list)
@@ -66,18 +74,21 @@ class _Record:
 class LogScanner:
     """Scans the blocks of an input, one after the other, and remembers the forms of lines."""
 
-    def __init__(self, *, now: datetime, samples: int, keeps_numbers: bool) -> None:
+    def __init__(self, *, now: datetime, samples: int, keeps_numbers: bool, keeps_times: bool) -> None:
         """Start without knowledge.
 
         Args:
             now: aware; the year of times that have none.
             samples: lines kept per pattern and block.
             keeps_numbers: also return the number of each line.
+            keeps_times: also return the time of each record.
         """
         self._now = now
         self._samples = samples
         self._keeps_numbers = keeps_numbers
+        self._keeps_times = keeps_times
         self._minutes: dict[str, int | None] = {}
+        self._seconds: dict[str, float] = {}
         self._book = FormBook()
         self._traces: dict[str, TraceGroup | None] = {}
 
@@ -141,6 +152,8 @@ class LogScanner:
             minute = self._minute(place, form)
             if minute is not None:
                 counted.minutes[minute] = counted.minutes.get(minute, 0) + 1
+                if self._keeps_times:
+                    counted.times.append(self._time(place, form, minute))
         if len(counted.samples) < self._samples:
             counted.samples.append(self._lines[place][:SAMPLE_CHARS])
         head = (place, form)
@@ -208,6 +221,18 @@ class LogScanner:
             self._minutes[text] = minute
             return minute
 
+    def _time(self, place: int, form: Form, minute: int) -> float:
+        """Return the time of a line, seconds since 1970, and later lines of a whole second a little later."""
+        line = self._lines[place]
+        rest = line[form.minute_end : form.time_end]
+        if rest[:1] == ":" and rest in self._seconds:  # a third of the time of reading it anew
+            seconds = self._seconds[rest]
+        else:
+            seconds = seconds_past_minute(line[form.time_at : form.minute_end], rest)
+            if rest[:1] == ":" and len(self._seconds) < _MAX_SECONDS:
+                self._seconds[rest] = seconds
+        return 60 * minute + (seconds + place * ORDER_S if seconds.is_integer() else seconds)
+
     # --- the end of a record ---------------------------------------------------------------------
 
     def _close(self, record: _Record) -> None:
@@ -234,7 +259,7 @@ class LogScanner:
         place = record.place if record.place >= 0 else record.pieces[0]
         minute = self._minute(place, form) if form.minute_end else None
         if takes_head:
-            self._uncount(self._numbers[record.place], minute)
+            self._uncount(record, minute)
             self._numbers[record.place] = number
         for piece in record.pieces:
             self._numbers[piece] = number
@@ -245,18 +270,22 @@ class LogScanner:
         counted.rank = max(counted.rank, form.rank if takes_head else -1, Severity.ERROR.rank)
         if minute is not None:
             counted.minutes[minute] = counted.minutes.get(minute, 0) + 1
+            if self._keeps_times:
+                counted.times.append(self._time(place, form, minute))
         self._newest[number] = (place, form)
         if len(counted.samples) < self._samples:
             counted.samples.append(text[:SAMPLE_CHARS])
 
-    def _uncount(self, number: int, minute: int | None) -> None:
+    def _uncount(self, record: _Record, minute: int | None) -> None:
         """Take back a line that turned out to be the head of a trace."""
-        counted = self._found[number]
+        counted = self._found[self._numbers[record.place]]
         counted.count -= 1
         if minute is not None:
             counted.minutes[minute] -= 1
             if not counted.minutes[minute]:
                 del counted.minutes[minute]
+            if self._keeps_times:
+                counted.times.remove(self._time(record.place, record.form, minute))
 
     def _message(self, record: _Record) -> str:
         line = self._lines[record.place]

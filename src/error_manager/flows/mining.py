@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from error_manager.analysis.template_snapshot import TemplateSnapshot
 from error_manager.analysis.templates import TemplateMiner
-from error_manager.core.errors import StorageError, TemplateSnapshotError
+from error_manager.core.errors import StaleCursorError, StorageError, TemplateSnapshotError
 from error_manager.core.fingerprint import LOGGER_PART, MESSAGE_PART, template_fingerprint
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.base import Lesson, NewGroup, TemplateLink, TemplateStore
@@ -25,7 +25,18 @@ BATCH: Final = 1_000
 """Groups that are learned in one transaction."""
 _MAX_HELD: Final = 16
 """Projects whose templates the miner keeps in memory; those of others are read anew."""
+_RETRY: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60))
+"""How long a project is left alone after each failure in a row: a lesson that waits for a lock, or is too
+slow for the database, keeps batches of its project waiting each time."""
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PutOff:
+    """A project whose lesson has failed so many times in a row."""
+
+    failures: int
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +57,32 @@ class Mining:
         self._clock = clock
         self._held: dict[ProjectId, _Held] = {}
         self._unreadable: set[ProjectId] = set()
+        self._put_off: dict[ProjectId, _PutOff] = {}
 
     async def round(self) -> int:
         """Learn all that is new; return how many groups that were.
+
+        A project whose lesson fails is left alone for a while, longer each time; the next round goes on with
+        the others.
 
         Raises:
             StorageError: the database is away, or another miner was faster; try again.
         """
         learned = 0
         for project in await self._store.waiting():
-            learned += await self._learn_all(project)
+            put_off = self._put_off.get(project)
+            if put_off is not None and self._clock() < put_off.until:
+                continue
+            try:
+                learned += await self._learn_all(project)
+            except StaleCursorError:  # another miner was faster, and its lesson stands: nothing failed
+                raise
+            except StorageError:
+                failures = put_off.failures + 1 if put_off else 1
+                rest = _RETRY[min(failures, len(_RETRY)) - 1]
+                self._put_off[project] = _PutOff(failures=failures, until=self._clock() + rest)
+                raise
+            self._put_off.pop(project, None)
         return learned
 
     async def _learn_all(self, project: ProjectId) -> int:

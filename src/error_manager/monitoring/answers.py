@@ -9,16 +9,19 @@ from datetime import timedelta
 from typing import Final
 
 from error_manager.core.types import PatternId
-from error_manager.monitoring.sentence import number, span
+from error_manager.core.wording import number, span
+from error_manager.monitoring.sentence import rates
 from error_manager.storage.base import HistoryPoint, PatternRow
 from error_manager.storage.findings import (
     Anomaly,
     Change,
     CorrelationRow,
+    Evidence,
     Fix,
     ForecastRow,
     Neighbour,
     PatternAnalysis,
+    Recommendation,
     RiskFactor,
 )
 
@@ -58,6 +61,16 @@ class Similar:
     score: float
     reasons: tuple[str, ...]
     fix: Fix | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What to do for one reason: the steps, the surest first, and what is said once for all of them."""
+
+    reason: str
+    steps: tuple[Recommendation, ...]
+    evidence: tuple[Evidence, ...]
+    causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +143,23 @@ class Answers:
         return max(going_on, key=lambda one: (one.score, one.started_at), default=None)
 
     @property
+    def unusual_words(self) -> str:
+        """Return how unusual what goes on is: ``41 per minute, 0.4 expected``; "" when nothing is."""
+        odd = self.open_anomaly
+        return _rate_words(odd) if odd else ""
+
+    @property
     def outlooks(self) -> tuple[Outlook, ...]:
         """Return the expected totals of the next 24 hours and 7 days, as far as they were forecast."""
         return tuple(
             Outlook(
-                length=timedelta(seconds=row.step_s),
-                point=row.point[0],
-                lower=row.lower80[0],
-                upper=row.upper80[0],
+                length=timedelta(seconds=total.span_s),
+                point=total.point,
+                lower=total.lower80,
+                upper=total.upper80,
             )
-            for row in self.forecasts
-            if row.step_s in (DAY_S, WEEK_S) and len(row.point) == 1
+            for row in self.forecasts[:1]
+            for total in row.sums
         )
 
 
@@ -202,14 +221,42 @@ def factor_bars(factors: Sequence[RiskFactor]) -> tuple[tuple[RiskFactor, float]
     return tuple((one, abs(one.points) / largest) for one in told)
 
 
+def factor_words(factor: RiskFactor) -> str:
+    """Return the reason of a factor without its points, which stand beside it."""
+    return factor.reason.removeprefix(f"{factor.points:+.0f} ")
+
+
+def advice(recommendations: Sequence[Recommendation]) -> tuple[Advice, ...]:
+    """Return the surest recommendations, those with one reason together.
+
+    Evidence that the reason says already is left out.
+    """
+    by_reason: dict[str, list[Recommendation]] = {}
+    for one in recommendations[:_MOST]:
+        by_reason.setdefault(one.reason, []).append(one)
+    return tuple(
+        Advice(
+            reason=reason,
+            steps=tuple(steps),
+            evidence=tuple(
+                dict.fromkeys(
+                    item for one in steps for item in one.evidence if item.link or item.text not in reason
+                )
+            ),
+            causes=tuple(dict.fromkeys(cause for one in steps for cause in one.causes)),
+        )
+        for reason, steps in by_reason.items()
+    )
+
+
 def risk_word(risk: float) -> str:
     """Return what a risk of 0 to 100 means in a word."""
     return next(word for least, word in _RISK_WORDS if risk >= least)
 
 
-def gap_words(gap: timedelta) -> str:
-    """Return how much later: ``4 s later``, ``at once`` below a second."""
-    return "at once" if gap < timedelta(seconds=1) else f"{span(gap)} later"
+def gap_words(gap: timedelta, word: str = "later") -> str:
+    """Return how much later: ``4 s later`` (or another ``word``), ``at once`` below a second."""
+    return "at once" if gap < timedelta(seconds=1) else f"{span(gap)} {word}"
 
 
 def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -> str:
@@ -252,7 +299,12 @@ def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -
 
 
 def _unusual(one: Anomaly) -> str:
-    return f"{one.kind}: {number(one.observed)} a {one.scale.value}, {number(one.expected)} expected"
+    return f"{one.kind}: {_rate_words(one)}"
+
+
+def _rate_words(one: Anomaly) -> str:
+    (observed, expected), per = rates(one.observed, one.expected, per=one.scale.value)
+    return f"{observed} per {per}, {expected} expected"
 
 
 def _ahead_s(bucket_s: int) -> int:

@@ -30,8 +30,9 @@ class PatternFacts:
 class AnomalyFinding:
     """Something unusual in a series; counts are errors per ``per`` (minute or hour), ``score`` is 0..100.
 
-    ``kind`` is burst, step, silence, birth or another word. ``pattern_id`` is None for the series of a
-    module, a project or a severity; then ``scope`` and ``title`` say which.
+    ``ended_at`` is None while it goes on. ``kind`` is burst, step, silence, birth or another word.
+    ``pattern_id`` is None for the series of a module, a project or a severity; then ``scope`` and ``title``
+    say which. ``place`` is that among the causes of its incident: 1 = the likeliest, 0 = not told.
     """
 
     scope: Target
@@ -43,6 +44,8 @@ class AnomalyFinding:
     per: str = "minute"
     title: str = ""
     pattern_id: PatternId | None = None
+    place: int = 0
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

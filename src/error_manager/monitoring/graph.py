@@ -14,7 +14,7 @@ MOST_NODES: Final = 14
 MOST_EDGES: Final = 16
 NODE_WIDTH: Final = 190
 NODE_HEIGHT: Final = 34
-_COLUMN: Final = 270
+_COLUMN: Final = 300
 _ROW: Final = 46
 
 
@@ -53,6 +53,10 @@ class Graph:
     edges: tuple[Edge, ...]
     width: int
     height: int
+
+    def node(self, pattern_id: PatternId) -> Node:
+        """Return the drawn pattern of an edge's end."""
+        return next(one for one in self.nodes if one.pattern_id == pattern_id)
 
 
 def graph(relations: Iterable[CorrelationFinding], patterns: Mapping[PatternId, PatternFacts]) -> Graph:

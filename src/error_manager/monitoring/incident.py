@@ -90,8 +90,17 @@ def _incident(cluster: Sequence[AnomalyFinding], related: Relations) -> Incident
         if pair[0] in starts and pair[1] in starts:
             back = related.get((pair[1], pair[0]))
             preceded[pair[1]] += relation.score - (back.score if back else 0.0)
-    # What nothing precedes came first; in a circle the one that is preceded least.
-    first = min(starts, key=lambda pattern: (max(preceded.get(pattern, 0.0), 0.0), starts[pattern], pattern))
+    ranked = {one.pattern_id: one.place for one in cluster if one.pattern_id is not None and one.place}
+    # The likeliest cause; else what nothing precedes, in a circle the one that is preceded least.
+    first = min(
+        starts,
+        key=lambda pattern: (
+            ranked.get(pattern, len(ranked) + 1),
+            max(preceded.get(pattern, 0.0), 0.0),
+            starts[pattern],
+            pattern,
+        ),
+    )
     followers = sorted(
         (_follower(first, pattern, starts, related) for pattern in starts if pattern != first),
         key=lambda follower: (follower.gap, follower.pattern_id),

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from error_manager.core.types import PatternId, Severity
+from error_manager.core.wording import number, span
 from error_manager.monitoring.finding import (
     AnomalyFinding,
     ChangeFinding,
@@ -33,9 +34,8 @@ from error_manager.monitoring.sentence import (
     Target,
     TargetKind,
     listed,
-    number,
     plain,
-    span,
+    rates,
     words,
 )
 
@@ -269,7 +269,9 @@ class _Telling:
     def _wide_anomaly(self, one: AnomalyFinding) -> Insight:
         sentence = words(Part(text=one.title or one.scope.key, target=one.scope), *_unusual(one))
         scope = f"{one.scope.project_id}:{one.scope.kind.value}:{one.scope.key}:{one.kind}"
-        return self._insight(InsightKind.ANOMALY, (), one.started_at, sentence, _numbers(one), scope=scope)
+        insight = self._insight(InsightKind.ANOMALY, (), one.started_at, sentence, _numbers(one), scope=scope)
+        is_of_severity = one.scope.kind is TargetKind.SEVERITY
+        return replace(insight, severity=Severity(one.scope.key)) if is_of_severity else insight
 
     def _forecast(self, one: ForecastFinding) -> Insight | None:
         is_more = one.expected >= FORECAST_TIMES * one.before and one.lower > one.before
@@ -371,14 +373,15 @@ def _state_word(one: StateFinding) -> str:
 
 
 def _unusual(one: AnomalyFinding) -> Sentence:
-    observed, expected = number(one.observed), number(one.expected)
+    (observed, expected), per = rates(one.observed, one.expected, per=one.per)
+    when = ("from ", one.started_at, " to ", one.ended_at) if one.ended_at else ("since ", one.started_at)
     match one.kind:
         case "silence":
-            return words(": no error since ", one.started_at, f", {expected} per {one.per} expected")
+            return words(": no error ", *when, f", {expected} per {per} expected")
         case "step":
-            return words(f": {observed} per {one.per} since ", one.started_at, f", {expected} before")
+            return words(f": {observed} per {per} ", *when, f", {expected} before")
         case _:
-            return words(f": {observed} per {one.per} at ", one.started_at, f", {expected} expected")
+            return words(f": {observed} per {per} at ", one.started_at, f", {expected} expected")
 
 
 def _numbers(one: AnomalyFinding) -> list[Evidence]:

@@ -6,14 +6,20 @@ A page turns a target into an address and writes a time in the reader's zone; an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from error_manager.core.types import ProjectId
+from error_manager.core.wording import number
 
 Sentence = tuple["Part", ...]
+_COARSER: Final[Mapping[str, tuple[str, float]]] = MappingProxyType(
+    {"minute": ("hour", 60.0), "hour": ("day", 24.0)}
+)
 
 
 class TargetKind(StrEnum):
@@ -74,21 +80,15 @@ def listed(items: Sequence[Sentence], *, most: int) -> Sentence:
     return words(*pieces)
 
 
-def span(length: timedelta) -> str:
-    """Return a length of time in one unit: ``4 s``, ``12 min``, ``5 h``, ``3 days``."""
-    seconds = length.total_seconds()
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+def rates(*values: float, per: str) -> tuple[tuple[str, ...], str]:
+    """Return rates in words, and per what: of the units from ``per`` on the first in which one is 1 or more.
 
-
-def number(value: float) -> str:
-    """Return a count or rate: whole with separators from ten on, two telling digits below."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
+    ``rates(0.19, 0.004, per="minute")`` is ``("11", "0.24")`` an ``hour``: 0.004 a minute is hard to see.
+    """
+    while per in _COARSER and max(values) < 1:
+        per, times = _COARSER[per]
+        values = tuple(value * times for value in values)
+    return tuple(map(number, values)), per
 
 
 def _parts(pieces: Iterable[str | datetime | Part | Sentence]) -> Iterable[Part]:

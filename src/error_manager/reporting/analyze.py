@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from error_manager.analysis.found import FoundPattern, FoundPatterns
+from error_manager.analysis.log_finding import LogFindings
+from error_manager.reporting.analyze_findings import FINDING_COLUMNS, finding_rows, findings_object
 
 _COLUMNS: Final = (
     "id", "count", "share", "severity", "marks", "first", "last", "where", "text", "sample"
@@ -24,6 +26,7 @@ class Analysis:
 
     ``total`` counts ``unit`` (records of a log, errors); ``series`` are counts per slice of the time range,
     from minute ``start`` to minute ``end`` since 1970 (None: no times). ``overflowed`` were not kept apart.
+    ``findings`` is None when nobody asked for more than patterns.
     """
 
     source: str
@@ -35,6 +38,7 @@ class Analysis:
     start: int | None
     end: int | None
     overflowed: int
+    findings: LogFindings | None = None
 
     @classmethod
     def of(cls, found: FoundPatterns, *, source: str, unit: str, lines: int = 0) -> Self:
@@ -87,29 +91,40 @@ def rows(analysis: Analysis) -> list[dict[str, object]]:
 
 
 def to_json(analysis: Analysis) -> str:
-    """Return the analysis as JSON: ``source``, ``total``, ``series``, ``patterns``."""
-    return json.dumps(
-        {
-            "source": analysis.source,
-            "unit": analysis.unit,
-            "total": analysis.total,
-            "lines": analysis.lines,
-            "overflowed": analysis.overflowed,
-            "series": analysis.series,
-            "patterns": rows(analysis),
-        },
-        ensure_ascii=False,
-        indent=1,
-    )
+    """Return the analysis as JSON: ``source``, ``total``, ``series``, ``patterns``, ``findings``."""
+    found: dict[str, object] = {
+        "source": analysis.source,
+        "unit": analysis.unit,
+        "total": analysis.total,
+        "lines": analysis.lines,
+        "overflowed": analysis.overflowed,
+        "series": analysis.series,
+        "patterns": rows(analysis),
+    }
+    if analysis.findings is not None:
+        found["findings"] = findings_object(analysis.findings)
+    return json.dumps(found, ensure_ascii=False, indent=1)
 
 
 def to_csv(analysis: Analysis) -> str:
     """Return the patterns as CSV with a header; cells that a spreadsheet would run are quoted with ``'``."""
+    return _csv(_COLUMNS, rows(analysis))
+
+
+def findings_to_csv(analysis: Analysis) -> str:
+    """Return what was found beyond patterns as CSV, one finding per row; cells as in ``to_csv``."""
+    found = finding_rows(
+        analysis.findings or LogFindings(), {each.id: each.text for each in analysis.patterns}
+    )
+    return _csv(FINDING_COLUMNS, found)
+
+
+def _csv(columns: Sequence[str], found: Iterable[Mapping[str, object]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for row in rows(analysis):
-        writer.writerow([_safe_cell(row[column]) for column in _COLUMNS])
+    writer.writerow(columns)
+    for row in found:
+        writer.writerow([_safe_cell(row[column]) for column in columns])
     return out.getvalue()
 
 

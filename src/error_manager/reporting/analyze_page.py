@@ -12,6 +12,7 @@ from typing import Final
 from error_manager.analysis.found import FoundPattern
 from error_manager.core.types import Severity
 from error_manager.reporting.analyze import Analysis
+from error_manager.reporting.analyze_findings_page import code, findings_html
 
 _MAX_ROWS: Final = 500
 """Patterns on the page; all are in patterns.json and patterns.csv."""
@@ -36,6 +37,7 @@ def to_html(analysis: Analysis) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
         f"<body><main><h1>{title}</h1>{_range_text(analysis)}{_cards(analysis)}{_chart(analysis)}"
+        f"{findings_html(analysis.findings, {each.id: each.text for each in analysis.patterns})}"
         f'<h2>Patterns</h2><div class="rows">\n{body}\n</div>{rest}</main></body></html>\n'
     )
 
@@ -99,7 +101,6 @@ def _bars(series: Sequence[int], *, height: int) -> str:
 
 
 def _row(analysis: Analysis, pattern: FoundPattern, top: int) -> str:
-    text = html.escape(pattern.text).replace("&lt;*&gt;", "<mark>&lt;*&gt;</mark>")
     where = f'<div class="where">{html.escape(pattern.where)}</div>' if pattern.where else ""
     samples = "\n\n".join(pattern.samples)
     chart = _bars(pattern.series, height=28) if len(pattern.series) > 1 and max(pattern.series) else ""
@@ -108,7 +109,7 @@ def _row(analysis: Analysis, pattern: FoundPattern, top: int) -> str:
         f'<div class="row"><div class="n"><b>{pattern.count:,}</b><span>{analysis.share(pattern):.1%}</span>'
         f'<div class="bar" style="width:{100 * pattern.count / top:.1f}%"></div></div>'
         f"<div>{_severity(pattern.severity)}{_tags(pattern)}</div>"
-        f'<div class="what"><code>{text}</code>{where}'
+        f'<div class="what">{code(pattern.text)}{where}'
         f"<details><summary>Sample</summary><pre>{html.escape(samples)}</pre></details></div>"
         f'<div class="time">{chart}<div class="when">{times}</div></div></div>'
     )

@@ -39,21 +39,21 @@ def render_table(analysis: Analysis, *, top: int, samples: int, width: int, is_s
         + (f"{'last seen':{latest}} " if latest else "")
         + " pattern"
     )
-    lines += ["", _styled(head, "1", is_on=is_styled)]
+    lines += ["", styled(head, "1", is_on=is_styled)]
     for pattern in patterns:
         start = _start(analysis, pattern, has_series=has_series, is_styled=is_styled)
         start += f"{pattern.first:{times}} " if times else ""
         start += f"{pattern.last:{latest}} " if latest else ""
         room = max(_LEAST_TEXT, width - len(_unstyled(head)) + len(" pattern") - 1)
         lines.append(f"{start} {_text(pattern, room, is_styled=is_styled)}")
-        lines += [f"{'':>10}| {_printable(line)[: width - 12]}" for line in _samples(pattern, samples)]
+        lines += [f"{'':>10}| {printable(line)[: width - 12]}" for line in _samples(pattern, samples)]
     return "\n".join(lines)
 
 
 def render_new(pattern: FoundPattern, mask: Callable[[str], str]) -> str:
     """Return one line that tells of a pattern seen for the first time."""
     severity = pattern.severity.value if pattern.severity else ""
-    return " ".join(part for part in ("new", pattern.first, severity, _printable(mask(pattern.text))) if part)
+    return " ".join(part for part in ("new", pattern.first, severity, printable(mask(pattern.text))) if part)
 
 
 def _heading(analysis: Analysis, shown: int) -> str:
@@ -72,8 +72,8 @@ def _heading(analysis: Analysis, shown: int) -> str:
 def _start(analysis: Analysis, pattern: FoundPattern, *, has_series: bool, is_styled: bool) -> str:
     severity = pattern.severity.value if pattern.severity else ""
     style = _SEVERITY_STYLES.get(severity, "")
-    named = _styled(f"{severity:8}", style, is_on=is_styled and bool(style))
-    marks = _styled(f"{','.join(pattern.marks):{_MARKS}}", "36", is_on=is_styled and bool(pattern.marks))
+    named = styled(f"{severity:8}", style, is_on=is_styled and bool(style))
+    marks = styled(f"{','.join(pattern.marks):{_MARKS}}", "36", is_on=is_styled and bool(pattern.marks))
     text = f"{pattern.count:>9,} {analysis.share(pattern):>6.1%} {named} {marks} "
     return text + (f"{sparkline(_shrunk(pattern.series)):{_SPARK}} " if has_series else "")
 
@@ -89,21 +89,22 @@ def _shrunk(series: Sequence[int]) -> list[int]:
 
 def _text(pattern: FoundPattern, room: int, *, is_styled: bool) -> str:
     named = f"{pattern.text}  {pattern.where}" if pattern.where and pattern.why else pattern.text
-    text = _printable(named)
+    text = printable(named)
     text = text if len(text) <= room else f"{text[: room - 1]}…"
-    return text.replace("<*>", _styled("<*>", "33", is_on=is_styled))
+    return text.replace("<*>", styled("<*>", "33", is_on=is_styled))
 
 
 def _samples(pattern: FoundPattern, limit: int) -> list[str]:
     return [line for sample in pattern.samples[:limit] for line in sample.split("\n")]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return the text without what a terminal would obey: control characters and reversed writing."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
-def _styled(text: str, code: str, *, is_on: bool) -> str:
+def styled(text: str, code: str, *, is_on: bool) -> str:
+    """Return the text in a style of terminals."""
     return f"\x1b[{code}m{text}\x1b[0m" if is_on else text
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -18,10 +20,12 @@ from procrastinate.jobs import DeleteJobCondition, Status
 
 from error_manager.core.errors import StorageUnavailableError
 from error_manager.flows import analysis
+from error_manager.flows.analysis import MinuteServices
+from error_manager.flows.analysis_services import is_hour_due
 from error_manager.runtime.memory import give_back_memory, use_one_arena
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
-from error_manager.runtime.wiring.analysis import Analysis, build
+from error_manager.runtime.wiring.analysis import build
 
 QUEUE: Final = "analysis"
 _NICE: Final = 10  # ingest keeps its pace: the analysis takes what is left of the processors
@@ -46,8 +50,9 @@ def main(settings: Settings, *, index: int, pipe_fd: int | None) -> int:
 async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     """Take jobs until ``stop`` is set; while the database is away, try again with growing pauses."""
     work = build(settings, index=index)
-    register(work)
-    await work.connections.open()
+    command = hour_command(sys.orig_argv)
+    register(work.jobs, work.services, analyze_hours=lambda: run_hours(command))
+    await work.parts.connections.open()
     failures = 0
     try:
         while not stop.is_set():
@@ -60,34 +65,71 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
                 await _rest(stop, _RETRY_S[min(failures, len(_RETRY_S) - 1)])
                 failures += 1
     finally:
-        await work.close()
+        await work.parts.close()
 
 
-def register(work: Analysis) -> None:
+def register(jobs: App, services: MinuteServices, *, analyze_hours: Callable[[], Awaitable[None]]) -> None:
     """Tell the queue what its jobs do. Each minute's job asks for the job of the hour when that is due.
 
     A job that failed is not tried again: the next minute does what it left.
     """
-    jobs, services = work.jobs, work.services
 
     @jobs.task(name="analyze_hours", queue=QUEUE, lock="analyze_hours", queueing_lock="analyze_hours")
-    async def analyze_hours() -> None:
-        try:
-            await analysis.analyze_hours(services)
-        finally:
-            give_back_memory()
+    async def hours() -> None:
+        await analyze_hours()
 
     @jobs.periodic(cron="* * * * *")
     @jobs.task(name="analyze_minutes", queue=QUEUE, lock="analyze_minutes", queueing_lock="analyze_minutes")
-    async def analyze_minutes(timestamp: int) -> None:
+    async def minutes(timestamp: int) -> None:
         del timestamp  # the state says where to begin
         try:
             await analysis.analyze_minutes(services)
         finally:
             give_back_memory()
-        if await analysis.is_hour_due(services):
+        if await is_hour_due(services):
             with contextlib.suppress(AlreadyEnqueued):
-                await analyze_hours.defer_async()
+                await hours.defer_async()
+
+
+def hour_command(words: Sequence[str]) -> list[str]:
+    """Return the command line of the process that analyses an hour, from that of this one."""
+    command = list(words)
+    if "--pipe-fd" in command:
+        place = command.index("--pipe-fd")
+        del command[place : place + 2]
+    command[command.index("--role") + 1] = "analysis-hour"
+    return command
+
+
+async def run_hours(command: Sequence[str]) -> None:
+    """Run a process until it ends; when this one ends, however it does, so does that.
+
+    Raises:
+        HourFailedError: it has failed; its log says why.
+    """
+    reader, writer = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, "--pipe-fd", str(reader), pass_fds=(reader,), stdin=asyncio.subprocess.DEVNULL
+        )
+    finally:
+        os.close(reader)
+    try:
+        code = await process.wait()
+    finally:
+        os.close(writer)  # cancelled: it reads the end of the pipe, and ends
+        await process.wait()
+    if code:
+        raise HourFailedError(code)
+
+
+class HourFailedError(Exception):
+    """The process that analyses an hour has failed; ``code`` is its exit code."""
+
+    def __init__(self, code: int) -> None:
+        """Keep the exit code."""
+        super().__init__(f"exit code {code}")
+        self.code = code
 
 
 async def take_jobs(jobs: App, stop: asyncio.Event) -> None:

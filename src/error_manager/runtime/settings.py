@@ -111,7 +111,7 @@ class DatabaseSettings:
 class IndexSettings:
     """The index of pattern vectors, for similar errors: our own embedded one, or a Qdrant server by URL."""
 
-    enabled: bool = _setting(
+    is_enabled: bool = _setting(
         True,  # noqa: FBT003  # the default of the setting
         "Run the process that finds similar errors. Without it those answers are left out.",
     )

@@ -326,11 +326,12 @@ def _analysis(settings: Settings, words: Sequence[str], logs: Path | None) -> tu
     if not settings.analysis.is_enabled:
         return ()
     command = program("worker", words, "--role", "analysis")
-    return (Child(name="analysis", command=command, log_file=logs / "analysis.log" if logs else None),)
+    log_file = logs / "analysis.log" if logs else None
+    return (Child(name="analysis", command=command, log_file=log_file, is_needed=False),)
 
 
 def _index(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
-    if not settings.index.enabled:
+    if not settings.index.is_enabled:
         return ()
     command = program("index" if settings.index.qdrant_url is None else "index-server", words)
     log_file = logs / "index.log" if logs else None

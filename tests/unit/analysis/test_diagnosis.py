@@ -154,9 +154,11 @@ def test_a_short_phrase_in_a_plain_sentence_that_runs_on_is_a_hint():
 
 
 def test_code_and_frames_are_marks():
-    """An error code (in any case) and the innermost frames are looked at."""
+    """An error code (in any case), also in a tag for it, and the innermost frames are looked at."""
     known = family("a.b", types=("X",), codes=("40P01",), frames=(r"\bpopen_child\b",))
     assert told(known, code="40p01") == [("a.b", 0.8)]
+    assert told(known, tags=(("SQLSTATE", "40P01"),)) == [("a.b", 0.8)]
+    assert told(known, tags=(("order", "40P01"),)) == []
     assert told(known, frames=("app.py:main", "lib.py:popen_child")) == [("a.b", 0.65)]
     assert told(known, frames=("lib.py:popen_child", *["app.py:f"] * 5)) == []
 

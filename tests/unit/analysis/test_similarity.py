@@ -123,6 +123,13 @@ def test_a_bare_message_has_words_and_its_logger():
     assert (K.MESSAGE, "user %s is gone") in weights(replace(bare, template="user %s is gone"))
 
 
+def test_a_message_with_a_stack_has_a_place_and_no_fault():
+    """Without an exception there is no type that could fail at the place."""
+    logged = ErrorEvent(event_id=EventId("0" * 32), timestamp=NOW, message="gone", frames=(frame("total"),))
+    kinds = {kind for kind, _ in weights(logged)}
+    assert kinds == {K.PLACE, K.MODULE, K.FRAME, K.MESSAGE, K.WORD}
+
+
 def test_causes_count():
     """The exceptions that led to the raised one are features, the raised one is the type."""
     raised = event(frame("total"))

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,46 @@ def test_log_lines_need_the_standard_library_alone(tmp_path):
         check=False,
     )
     assert (done.returncode, "3 records, 3 patterns" in done.stdout) == (0, True), done.stderr
+    notes = [line for line in done.stdout.split("\n") if "need the extra 'server'" in line]
+    assert len(notes) == 1
+
+
+def test_findings_beyond_patterns(tmp_path, capsys):
+    """A pair that follows, and advice, are in the table and all files of the report, masked."""
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    lines = []
+    for number in range(30):
+        at = start + timedelta(minutes=17 * number, seconds=number * number % 50)
+        lines.append(
+            f"{at:%Y-%m-%d %H:%M:%S} ERROR [main] shop.db: connection pool exhausted for a@example.com"
+        )
+        lines.append(
+            f"{at + timedelta(seconds=4):%Y-%m-%d %H:%M:%S} ERROR [main] shop.pay: order {number} failed"
+        )
+    (tmp_path / "a.log").write_text("\n".join(lines), encoding="utf-8")
+    report = tmp_path / "report"
+    assert main(["analyze", str(tmp_path / "a.log"), "--report", str(report)]) == 0
+    out = capsys.readouterr().out
+    found = json.loads((report / "patterns.json").read_text(encoding="utf-8"))["findings"]
+    texts = [(report / name).read_text(encoding="utf-8") for name in ("report.html", "findings.csv")]
+    assert [(pair["cause"], pair["effect"]) for pair in found["follows"]] == [("E1", "E2")]
+    assert [("What follows what" in out), ("What to do" in out)] == [True, True]
+    assert [row["kind"] for row in rows(report / "findings.csv")] == ["follows", "advice", "advice"]
+    assert not any("a@example.com" in text for text in [out, *texts, json.dumps(found)])
+
+
+def test_findings_can_be_left_out(tmp_path, capsys):
+    """With --no-findings there are patterns alone, in the table and in the report."""
+    (tmp_path / "a.log").write_text("2026-11-23 10:00:00 ERROR [main] a: No space left on device\n" * 3)
+    assert main(["analyze", str(tmp_path / "a.log"), "--no-findings", "--report", str(tmp_path / "r")]) == 0
+    assert "What to do" not in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == [
+        "patterns.csv",
+        "patterns.json",
+        "report.html",
+    ]
+    assert main(["analyze", str(tmp_path / "a.log")]) == 0
+    assert "What to do" in capsys.readouterr().out
 
 
 def run(*words):

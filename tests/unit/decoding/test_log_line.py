@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from error_manager.core.types import Severity
 from error_manager.decoding.log_block import cut_at_record
-from error_manager.decoding.log_clock import cut_at_minute, minute_of
+from error_manager.decoding.log_clock import cut_at_minute, minute_of, seconds_past_minute
 from error_manager.decoding.log_line import LogLine, split_line
 from error_manager.decoding.log_trace import is_head, is_inside, is_piece, is_start
 from error_manager.decoding.log_wrapper import unwrap
@@ -182,3 +182,24 @@ def test_no_block_breaks_it(block):
     """Any block is cut behind a whole line."""
     place = cut_at_record(block)
     assert place == 0 or block[place - 1 : place] == b"\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-23 10:00:07,250", 7.25),
+        ("2026-11-23T10:00:07.000004Z", 7.000004),
+        ("23/Nov/2026:10:00:59 +0000", 59.0),
+        ("Nov 23 10:00:01", 1.0),
+        ("081109 203518", 18.0),
+        ("11/23/2026 10:00:03 PM", 3.0),
+        ("1117838570", 50.0),
+        ("1117838570.25", 50.25),
+        ("1117838570250", 50.25),
+        ("2026-11-23 10:00", 0.0),
+    ],
+)
+def test_seconds_behind_the_minute(text, expected):
+    """Seconds and their parts are read, whatever the form; what has none counts as the full minute."""
+    end, _ = cut_at_minute(text)
+    assert seconds_past_minute(text[:end], text[end:]) == expected

@@ -10,7 +10,7 @@ from error_manager.core.types import Severity
 from error_manager.flows import analyzing
 from error_manager.flows.analyzing import LogAnalysis
 from error_manager.flows.following import LogFollower
-from error_manager.flows.log_scan import LogScanner
+from error_manager.flows.log_scan import ORDER_S, LogScanner
 from error_manager.flows.log_workers import scan_here
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -32,7 +32,7 @@ def analysis(*texts, samples=1):
     found = LogAnalysis(samples=samples, keeps_rows=True)
     blocks = (text.encode() for text in texts)
     for scanner, findings in scan_here(
-        blocks, lambda: LogScanner(now=NOW, samples=samples, keeps_numbers=True)
+        blocks, lambda: LogScanner(now=NOW, samples=samples, keeps_numbers=True, keeps_times=True)
     ):
         found.add(scanner, findings)
     return found
@@ -226,7 +226,9 @@ def test_following_holds_back_the_newest_record():
 def test_no_block_breaks_it(block):
     """Any bytes are scanned; each line that is not blank has a pattern, and every record is counted."""
     found = LogAnalysis(samples=1, keeps_rows=True)
-    for scanner, findings in scan_here([block], lambda: LogScanner(now=NOW, samples=1, keeps_numbers=True)):
+    for scanner, findings in scan_here(
+        [block], lambda: LogScanner(now=NOW, samples=1, keeps_numbers=True, keeps_times=True)
+    ):
         found.add(scanner, findings)
     assert found.patterns.total <= found.lines
     assert len(list(found.rows())) <= found.lines
@@ -277,3 +279,27 @@ def test_templates_that_are_merged_later_end_as_one_pattern():
     assert {key for _, key, _ in found.rows()} == {pattern.id}
     found.settle()
     assert found.patterns.total == pattern.count
+
+
+def test_times_are_kept_to_the_part_of_a_second():
+    """Each record gives its time; a trace takes that above it; a whole second, the place of its line."""
+    text = (
+        "2026-11-23 10:00:00,250 ERROR [main] shop: order 7 failed\n"
+        f"{TRACE}\n"
+        "2026-11-23 10:00:01,500 ERROR [main] shop: order 8 failed\n"
+        "2026-11-23 10:01:02 ERROR [main] shop: order 9 failed\n"
+    )
+    found = analysis(text)
+    found.settle()
+    start = datetime(2026, 11, 23, 10, tzinfo=UTC).timestamp()
+    assert {each.text: list(found.times.of(each.id)) for each in found.patterns.ranked()} == {
+        "order <*> failed": [start + 1.5, start + 62 + 6 * ORDER_S],
+        "KeyError: <*>": [start + 0.25],
+    }
+
+
+def test_times_nobody_asked_for_are_not_kept():
+    """Without them a block's findings are as small as before."""
+    scanner = LogScanner(now=NOW, samples=1, keeps_numbers=False, keeps_times=False)
+    found = scanner.scan(b"2026-11-23 10:00:01,500 ERROR [main] shop: order 8 failed\n")
+    assert [len(each.times) for each in found.counted.values()] == [0]

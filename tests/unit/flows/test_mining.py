@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from tests.contract.template_store_contract import LATER
 from tests.mined import PROJECT
 
 from error_manager.analysis.templates import TemplateMiner
+from error_manager.core.errors import StorageUnavailableError
 from error_manager.core.fingerprint import template_fingerprint
 from error_manager.core.types import GroupId, PatternId, ProjectId
 from error_manager.flows import mining as mining_module
@@ -130,3 +134,47 @@ async def test_a_fault_in_one_project_ends_neither_mining_nor_the_process():
     mining = Mining(store, clock=lambda: None)
     assert (await mining.round(), await mining.round()) == (0, 0)
     assert store.asked == [1, 2, 2]
+
+
+class _Refusing:
+    """Two projects; the lessons of the first are refused until told otherwise."""
+
+    def __init__(self):
+        self.refuses = True
+        self.tried: list[ProjectId] = []
+
+    async def waiting(self):
+        return (ProjectId(1), ProjectId(2))
+
+    async def state(self, project):
+        return MiningState(pattern_id=PatternId(0), content=b"")
+
+    async def unread(self, project, start, *, limit):
+        self.tried.append(project)
+        if self.refuses and project == 1:
+            raise StorageUnavailableError
+        return start, ()
+
+
+async def test_a_project_whose_lesson_fails_is_left_alone_longer_each_time():
+    """The others go on; after a lesson that works the first rest is short again."""
+    store, now = _Refusing(), [LATER]
+    mining = Mining(store, clock=lambda: now[0])
+    tried_at = []
+    for second in range(60):
+        now[0] = LATER + timedelta(seconds=second)
+        tries = store.tried.count(1)
+        try:
+            await mining.round()
+        except StorageUnavailableError:
+            tried_at.append(second)
+        assert (store.tried.count(1) > tries) == (second in tried_at)
+    assert tried_at == [0, 1, 3, 8, 18, 48]
+    assert store.tried.count(2) == 60 - len(tried_at)
+    store.refuses, now[0] = False, LATER + timedelta(seconds=200)
+    await mining.round()
+    store.refuses = True
+    for second in (201, 202):
+        now[0] = LATER + timedelta(seconds=second)
+        with pytest.raises(StorageUnavailableError):
+            await mining.round()

@@ -12,11 +12,12 @@ from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severi
 from error_manager.monitoring.answers import (
     DAY_S,
     HOUR_S,
-    WEEK_S,
     Answers,
+    advice,
     alike,
     chart,
     factor_bars,
+    factor_words,
     gap_words,
     relations,
     risk_word,
@@ -28,10 +29,13 @@ from error_manager.storage.findings import (
     ChangeKind,
     CorrelationEnd,
     CorrelationRow,
+    Evidence,
     Fix,
     ForecastRow,
+    ForecastSum,
     Neighbour,
     PatternAnalysis,
+    Recommendation,
     RiskFactor,
     Scale,
     Scope,
@@ -193,11 +197,19 @@ def test_the_anomaly_that_goes_on():
     )
     assert found.open_anomaly == anomaly(1, ended=None, score=90)
     assert Answers().open_anomaly is None
+    assert found.unusual_words == "90 per minute, 20 expected"
+    assert Answers().unusual_words == ""
 
 
 def test_the_outlook_is_of_totals():
     """A day and a week as they were forecast: the sum of hours would have a wrong band."""
-    found = Answers(forecasts=(forecast(HOUR_S, 1.0, 2.0), forecast(DAY_S, 40.0), forecast(WEEK_S, 280.0)))
+    sums = tuple(
+        ForecastSum(
+            span_s=span_s, point=point, lower80=point / 2, upper80=point * 2, lower95=0.0, upper95=point * 4
+        )
+        for span_s, point in ((DAY_S, 40.0), (7 * DAY_S, 280.0))
+    )
+    found = Answers(forecasts=(replace(forecast(HOUR_S, 1.0, 2.0), sums=sums),))
     assert [(one.length.days, one.point, one.lower, one.upper) for one in found.outlooks] == [
         (1, 40.0, 20.0, 80.0),
         (7, 280.0, 140.0, 560.0),
@@ -218,7 +230,7 @@ def test_the_chart_holds_history_forecast_marks_and_anomalies():
     assert drawn["ahead"] == [[NOW.timestamp(), 4.0, 2.0, 8.0]]
     assert drawn["marks"] == [[int(change.at.timestamp()), "release 2.8"]]
     assert drawn["spans"] == [
-        [int(NOW.timestamp()) - 7200, None, "burst: 90 a minute, 20 expected"],
+        [int(NOW.timestamp()) - 7200, None, "burst: 90 per minute, 20 expected"],
     ]
 
 
@@ -229,6 +241,36 @@ def test_factors_are_drawn_by_weight():
         for name, points in (("a", -5.0), ("b", 20.0), ("c", 0.4))
     ]
     assert [(one.name, share) for one, share in factor_bars(factors)] == [("b", 1.0), ("a", 0.25)]
+
+
+def test_the_points_of_a_factor_are_said_once():
+    """They stand beside the reason; a reason without them stays as it is."""
+    assert factor_words(RiskFactor(name="a", points=14.2, reason="+14 error severity")) == "error severity"
+    assert factor_words(RiskFactor(name="a", points=-1.6, reason="-2 fades")) == "fades"
+    assert factor_words(RiskFactor(name="a", points=3.0, reason="hits users")) == "hits users"
+
+
+def test_recommendations_of_one_reason_are_told_together():
+    """The reason, what it goes by and its causes once; what the reason says is no evidence beside it."""
+    told, linked = Evidence(text="The pool is empty"), Evidence(text="41 errors", link="/patterns/1/1")
+
+    def one(key, reason):
+        return Recommendation(key=key, family="pool", action=key, reason=reason, confidence=0.5,
+                              causes=("a leak",), evidence=(told, linked))  # fmt: skip
+
+    found = advice(
+        [
+            one("a", "The pool is empty: it says so"),
+            one("b", "Other"),
+            one("c", "The pool is empty: it says so"),
+        ]
+    )
+    assert [(part.reason, [step.key for step in part.steps]) for part in found] == [
+        ("The pool is empty: it says so", ["a", "c"]),
+        ("Other", ["b"]),
+    ]
+    assert [part.evidence for part in found] == [(linked,), (told, linked)]
+    assert found[0].causes == ("a leak",)
 
 
 @pytest.mark.parametrize(
@@ -243,3 +285,4 @@ def test_the_gap_in_words():
     """Below a second there is nothing to wait for."""
     assert gap_words(timedelta(milliseconds=300)) == "at once"
     assert gap_words(timedelta(seconds=4)) == "4 s later"
+    assert gap_words(timedelta(seconds=4), "earlier") == "4 s earlier"

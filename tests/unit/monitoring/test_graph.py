@@ -43,6 +43,7 @@ def test_causes_stand_left_of_what_follows():
     at = {node.pattern_id: node for node in drawn.nodes}
     assert at[PatternId(1)].x < at[PatternId(2)].x < at[PatternId(3)].x
     edge = next(edge for edge in drawn.edges if edge.first == PatternId(1))
+    assert drawn.node(edge.first) == at[PatternId(1)]
     assert (edge.x1, edge.x2) == (at[PatternId(1)].x + NODE_WIDTH, at[PatternId(2)].x)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from error_manager.core.types import PatternId, ProjectId, Severity
+from error_manager.core.wording import span
 from error_manager.monitoring.finding import (
     AnomalyFinding,
     ChangeFinding,
@@ -23,7 +24,7 @@ from error_manager.monitoring.finding import (
 )
 from error_manager.monitoring.incident import group, relations
 from error_manager.monitoring.insights import InsightKind, insights
-from error_manager.monitoring.sentence import Target, TargetKind, listed, plain, span, words
+from error_manager.monitoring.sentence import Target, TargetKind, listed, plain, rates, words
 
 SHOP = ProjectId(1)
 NOON = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
@@ -111,6 +112,14 @@ def test_unrelated_anomalies_at_one_time_are_no_incident():
             "payments: no error since 11:18, 0.4 per minute expected",
         ),
         (
+            {"anomalies": (replace(anomaly(PAY, kind="silence"), observed=0.0, ended_at=NOON),)},
+            "payments: no error from 11:18 to 12:00, 24 per hour expected",
+        ),
+        (
+            {"anomalies": (replace(anomaly(PAY, kind="step"), ended_at=NOON),)},
+            "payments: 41 per minute from 11:18 to 12:00, 0.4 before",
+        ),
+        (
             {"correlations": (relation(POOL, PAY, seconds=4, score=0.8),)},
             "payments comes 4 s after API pool exhausted, 41 of 50 times",
         ),
@@ -186,6 +195,29 @@ def test_the_series_of_a_module_is_told_when_no_pattern_explains_it():
     assert told(WindowFindings(patterns=ALL, anomalies=(wide, anomaly(PAY)))) == [
         "payments: 41 per minute at 11:18, 0.4 expected"
     ]
+
+
+def test_the_series_of_a_severity_has_that_severity():
+    """No pattern says how bad it is; the series does."""
+    scope = Target(project_id=SHOP, kind=TargetKind.SEVERITY, key="warning")
+    wide = replace(anomaly(PAY), pattern_id=None, scope=scope)
+    (insight,) = insights(WindowFindings(patterns=ALL, anomalies=(wide,)), NOON)
+    assert insight.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("values", "per", "shown"),
+    [
+        ((41.0, 0.4), "minute", (("41", "0.4"), "minute")),
+        ((0.19, 0.004), "minute", (("11", "0.24"), "hour")),
+        ((0.0014, 0.0057), "minute", (("2", "8.2"), "day")),
+        ((0.0, 0.5), "hour", (("0", "12"), "day")),
+        ((0.0, 0.0), "minute", (("0", "0"), "day")),
+    ],
+)
+def test_small_rates_are_told_of_a_longer_time(values, per, shown):
+    """0.0014 a minute is 2 a day (0.0014 x 1440 = 2.016, 0.0057 x 1440 = 8.208)."""
+    assert rates(*values, per=per) == shown
 
 
 def test_quiet_and_unknown_patterns_are_left_out():

@@ -100,3 +100,49 @@ async def test_a_stop_between_two_children_of_a_reload_is_obeyed_at_once(supervi
     async with asyncio.timeout(1):
         await supervisor._roll()
     assert (first.starts, second.signals) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "index"),
+        ({"index.qdrant_url": "http://127.0.0.1:6333"}, "index-server"),
+        ({"index.is_enabled": False}, None),
+    ],
+)
+def test_the_index_is_one_process_that_may_be_left_out(tmp_path, given, expected):
+    """Beside the others one process has the index, with the engine of the settings, unless it is off."""
+    settings = load_settings({"data_dir": tmp_path, **given}, environ={})
+    children = Supervisor(settings, words=(), database=None, say=print, reload=dict).children
+    found = [child for child in children if child.name == "index"]
+    assert [child.command[4] for child in found] == ([expected] if expected else [])
+    assert [child.name for child in children if child.is_needed] == [
+        "serve 0",
+        "serve 1",
+        "worker 0",
+        "worker 1",
+    ]
+
+
+@pytest.mark.parametrize(("is_enabled", "expected"), [(True, ["--role", "analysis"]), (False, None)])
+def test_the_analysis_is_one_process_that_may_be_left_out(tmp_path, is_enabled, expected):
+    """It is a worker of another role; nothing waits for it."""
+    settings = load_settings({"data_dir": tmp_path, "analysis.is_enabled": is_enabled}, environ={})
+    children = Supervisor(settings, words=(), database=None, say=print, reload=dict).children
+    found = [child for child in children if child.name == "analysis"]
+    assert [(child.command[5:7], child.is_needed) for child in found] == (
+        [(expected, False)] if expected else []
+    )
+
+
+@pytest.mark.parametrize("code", [1, 2, -9])
+def test_nothing_waits_for_the_index(supervisor, said, tmp_path, code):
+    """An index that cannot be started is said and tried again; a server that cannot ends the start."""
+    index = supervisor.children[-1]
+    index.starts = 10
+    supervisor._ended(index, code)
+    assert (supervisor._is_told, said[-1].endswith("starting it again")) == (False, True)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "serve-0.log").touch()
+    supervisor._ended(supervisor.children[0], 2)
+    assert supervisor._is_told

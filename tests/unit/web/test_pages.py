@@ -36,6 +36,7 @@ from error_manager.storage.findings import (
     Evidence,
     Fix,
     ForecastRow,
+    ForecastSum,
     PatternAnalysis,
     Recommendation,
     RiskFactor,
@@ -222,7 +223,7 @@ def _answers(made_up, say):
         forecasts=(
             ForecastRow(
                 scope=Scope(project_id=1, kind=ScopeKind.PATTERN, key="1"),
-                step_s=86_400,
+                step_s=3_600,
                 start_at=now,
                 made_at=now,
                 point=(40.0,),
@@ -230,6 +231,11 @@ def _answers(made_up, say):
                 upper80=(60.0,),
                 lower95=(20.0,),
                 upper95=(70.0,),
+                sums=(
+                    ForecastSum(
+                        span_s=86_400, point=40.0, lower80=25.0, upper80=60.0, lower95=20.0, upper95=70.0
+                    ),
+                ),
             ),
         ),
     )

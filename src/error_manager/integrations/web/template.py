@@ -10,11 +10,10 @@ from typing import Final, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
-from error_manager.core.wording import plural
+from error_manager.core.wording import number, plural, span
 from error_manager.integrations.web import view
 from error_manager.integrations.web.asset import asset_url
 from error_manager.monitoring.answers import risk_word
-from error_manager.monitoring.sentence import number, span
 from error_manager.storage.base import HistoryPoint, PatternChangeRow, PatternRow
 
 SECURITY_HEADERS: Final = {

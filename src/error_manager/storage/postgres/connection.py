@@ -92,6 +92,7 @@ def pool(
     application_name: str,
     min_size: int = 1,
     max_size: int = 8,
+    max_idle_s: float = 600.0,
     statement_timeout_s: float | None = 5.0,
     autocommit: bool = False,
 ) -> AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]:
@@ -109,6 +110,7 @@ def pool(
         kwargs={"autocommit": autocommit, "prepare_threshold": None, **parameters},
         min_size=min_size,
         max_size=max_size,
+        max_idle=max_idle_s,
         timeout=_POOL_WAIT_S,
         reconnect_timeout=_POOL_RECONNECT_S,
         check=AsyncConnectionPool.check_connection,

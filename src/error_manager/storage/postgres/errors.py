@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from psycopg import sql
 
 from error_manager.core.errors import NotFoundError, StaleCursorError, ValidationError
 from error_manager.core.rule_form import rule_from_json
@@ -39,7 +40,9 @@ from error_manager.storage.rollup import (
     fold,
 )
 
-_SQL: Final = named.load("store.sql")
+_NAMED: Final = named.load("store.sql")
+_ADD_USERS: Final = _NAMED["add_users"].format(count_new_users=_NAMED["count_new_users"])
+STATEMENTS: Final[Mapping[str, sql.SQL | sql.Composed]] = {**_NAMED, "add_users": _ADD_USERS}
 
 _log = structlog.get_logger()
 _TRIM_ROWS: Final = 20_000
@@ -53,7 +56,7 @@ class PostgresErrorStore(OneConnection):
 
     def __init__(self, connect: Connect, *, shard: int, failpoint: Callable[[str], None]) -> None:
         """Keep how to connect (autocommit off) and the shard of this worker's rollup rows."""
-        super().__init__(connect, _SQL)
+        super().__init__(connect, STATEMENTS)
         self._shard = shard
         self._failpoint = failpoint
         self._tags = ValueCap(TAG_VALUES_PER_DAY)
@@ -285,7 +288,7 @@ class PostgresErrorStore(OneConnection):
             await self._run("ensure_partition", day=day)
             self._days.add(day)
         cursor = await self._cursor()
-        async with cursor.copy(_SQL["copy_errors"]) as copy:
+        async with cursor.copy(_NAMED["copy_errors"]) as copy:
             copy.set_types(ERROR_TYPES)
             for error in errors:
                 await copy.write_row(error_row(error))
@@ -293,7 +296,7 @@ class PostgresErrorStore(OneConnection):
             {(e.project_id, key, e.event.timestamp, e.error_id) for e in errors for key in e.subject_keys}
         )
         if subjects:
-            async with cursor.copy(_SQL["copy_subjects"]) as copy:
+            async with cursor.copy(_NAMED["copy_subjects"]) as copy:
                 copy.set_types(("int4", "bytea", "timestamptz", "uuid"))
                 for row in subjects:
                     await copy.write_row(row)

@@ -18,7 +18,7 @@ Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 class OneConnection:
     """What stores of a worker share: named statements in transactions on a connection of their own."""
 
-    def __init__(self, connect: Connect, statements: Mapping[str, sql.SQL]) -> None:
+    def __init__(self, connect: Connect, statements: Mapping[str, sql.SQL | sql.Composed]) -> None:
         """Keep how to connect (autocommit off) and the statements."""
         self._connect = connect
         self._statements = statements

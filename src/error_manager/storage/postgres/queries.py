@@ -140,22 +140,28 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
 async def _lock(
     connection: Connection, pattern_id: PatternId, project_ids: tuple[ProjectId, ...]
 ) -> tuple[PatternId, ProjectId, dict[str, object]]:
-    """Lock the pattern, or the one it was merged into; return its id, project and status.
+    """Lock the pattern that has the errors of this one; return its id, project and status.
 
-    The status is in the form of ``pattern_history.before``. A merge may commit while this waits, so what the
-    locked row leads to counts.
+    The status is in the form of ``pattern_history.before``. A merge may commit while this waits; the lock is
+    given back then before the pattern it leads to now is locked: merges lock targets before what leads to
+    them, so whoever waited for a target with an alias in hand would deadlock with them.
     """
-    row = await _first(connection, _SQL["lock_pattern"], {"projects": some(project_ids), "id": pattern_id})
-    if row is None:
-        message = f"There is no pattern {pattern_id}."
-        raise NotFoundError(message)
-    project, merged_into, status, *times = row
-    if merged_into is not None:
-        return await _lock(connection, PatternId(merged_into), project_ids)
+    values = {"projects": some(project_ids), "id": pattern_id}
+    while True:
+        async with connection.transaction() as attempt:
+            row = await _first(connection, _SQL["lock_pattern"], values)
+            if row is not None and row[2] is not None:
+                raise psycopg.Rollback(attempt)
+        if row is None:
+            message = f"There is no pattern {pattern_id}."
+            raise NotFoundError(message)
+        number, project, leads_to, status, *times = row
+        if leads_to is None:
+            break
     names = ("resolved_at", "ignore_until", "regressed_at")
     before: dict[str, object] = {"status": status}
     before.update((name, time.isoformat() if time else None) for name, time in zip(names, times, strict=True))
-    return pattern_id, ProjectId(project), before
+    return PatternId(number), ProjectId(project), before
 
 
 async def _first(

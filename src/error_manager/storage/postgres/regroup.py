@@ -30,6 +30,7 @@ from error_manager.storage.regrouping import (
 )
 
 _SQL: Final = named.load("groups.sql")
+_JOINED_USERS: Final = _SQL["joined_users"].format(count_new_users=named.load("store.sql")["count_new_users"])
 _STATUS_SQL: Final = named.load("patterns.sql")
 _RANKS: Final = tuple(Severity)
 
@@ -54,6 +55,8 @@ class Member:
     first_release: str
     last_release: str
     severity: Severity
+    count: int
+    users: int
 
     @property
     def first_group(self) -> str:
@@ -118,10 +121,13 @@ class Regroup:
         homes: dict[int, int] = {source.id: merge.target.id for merge in merges for source in merge.sources}
         await self._notes([line for merge in merges for line in merge.lines_of_sources(changes, by=self.by)])
         await self._run("keep_spans", patterns=[*unions, *ids])
+        gained = await self._joined_users(merges)
         await self._move(moved, homes, changes)
         await self._run("set_patterns", patterns=Jsonb([row for merge in merges for row in merge.rows()]))
-        await self._run("set_spans", spans=Jsonb([merge.span() for merge in merges]))
-        await self._run("recount", ids=[*unions, *ids])
+        await self._run(
+            "set_sums", sums=Jsonb([merge.sums(gained.get(merge.base.id, 0)) for merge in merges])
+        )
+        await self._run("empty_patterns", ids=ids)
 
     async def split(self, pattern_id: PatternId, groups: Sequence[GroupId], *, title: str) -> PatternId:
         """Move groups out of a pattern, to where they came from or to a new one; return the id of that."""
@@ -198,6 +204,13 @@ class Regroup:
     ) -> dict[int, Member]:
         rows = await self._rows("lock_members", ids=sorted(set(ids)), into=list(into))
         return {row[0]: _member(row) for row in rows}
+
+    async def _joined_users(self, merges: Sequence[Merge]) -> dict[int, int]:
+        """Return how many users the base of each merge gains, by its id."""
+        pairs = [(merge.base.id, member.id) for merge in merges for member in merge.joining]
+        values = {"bases": [base for base, _ in pairs], "joining": [number for _, number in pairs]}
+        cursor = await self.connection.execute(_JOINED_USERS, {**self._keys, **values})
+        return {pattern: count for _, pattern, count in await cursor.fetchall()}
 
     async def _placed(self, *, patterns: Sequence[int] = (), groups: Sequence[str] = ()) -> list[Placed]:
         rows = await self._rows("read_placed", patterns=list(patterns), groups=list(groups))
@@ -312,6 +325,8 @@ def _member(row: tuple[Any, ...]) -> Member:
         first_release=row[10],
         last_release=row[11],
         severity=Severity(row[12]),
+        count=row[13],
+        users=row[14],
     )
 
 
@@ -328,6 +343,17 @@ class Merge:
     def members(self) -> tuple[Member, ...]:
         """Return the target and the sources."""
         return (self.target, *self.sources)
+
+    @property
+    def base(self) -> Member:
+        """Return the one with most users: those of the others are added to its."""
+        return max(self.members, key=_users)
+
+    @property
+    def joining(self) -> tuple[Member, ...]:
+        """Return all members but the base."""
+        base = self.base
+        return tuple(member for member in self.members if member is not base)
 
     def line(self, moved: Iterable[Placed], *, by: str) -> Line:
         """Return the target's line of history, with what an undo must know."""
@@ -361,7 +387,7 @@ class Merge:
         now = {**times, "status": state.status.value, "first_release": oldest.first_release}
         return [{**self.target.kept(), **now}, *led]
 
-    def span(self) -> dict[str, Any]:
+    def sums(self, gained_users: int) -> dict[str, Any]:
         """Return what a merged pattern says of its errors: what its parts said, each of them was exact."""
         newest = [member for member in sorted(self.members, key=_last_seen) if member.last_release]
         worst = max((member.severity for member in self.members), key=lambda severity: severity.rank)
@@ -372,6 +398,8 @@ class Merge:
             "last_release": newest[-1].last_release if newest else "",
             "severity": worst.value,
             "severity_rank": worst.rank,
+            "frequency": sum(member.count for member in self.members),
+            "users": self.base.users + gained_users,
         }
 
     def _is_fresh(self, member: Member) -> bool:
@@ -397,6 +425,10 @@ def _line(action: str, member: Member, **before: object) -> Line:
 
 def _last_seen(member: Member) -> datetime:
     return member.last_seen
+
+
+def _users(member: Member) -> int:
+    return member.users
 
 
 def _columns(state: PatternState) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class MapMoves(Regroup):
 
     async def apply(self, moves: Moves, *, rule_id: int | None) -> int:
         """Move groups that are not placed by a person, add new ones; return how many known groups moved."""
-        goals = {group.hex(): await self._leading(pattern) for group, pattern in moves.groups}
+        leading = await self._leading(pattern for _, pattern in (*moves.groups, *moves.taken_on))
+        goals = {group.hex(): leading.get(pattern) for group, pattern in moves.groups}
         placed = [
             item
             for item in await self._placed(groups=list(goals))
@@ -45,7 +46,7 @@ class MapMoves(Regroup):
         touched = sorted({item["pattern"] for item in placed} | {goals[item["id"]] or 0 for item in placed})
         members = await self._lock(touched, into=[PatternId(number) for number in touched])
         await self._run("keep_spans", patterns=touched)
-        added = await self._take_on(moves.taken_on)
+        added = await self._take_on(moves.taken_on, leading)
         await self._put(placed, goals)
         leads = await self._leads(placed, goals, members)
         left = await self._placed(patterns=list(leads))  # without errors, but the next one must not come here
@@ -100,13 +101,15 @@ class MapMoves(Regroup):
         await self._rows_of("end_move", id=move)
         return len(back)
 
-    async def _leading(self, pattern: PatternId) -> PatternId | None:
-        """Return the pattern that holds the groups of this one now, None when it is gone."""
-        rows = await self._rows("find_patterns", ids=[pattern])
-        return PatternId(rows[0][1]) if rows else None
+    async def _leading(self, patterns: Iterable[PatternId]) -> dict[PatternId, PatternId]:
+        """Return the patterns that hold the groups of these now, by id; those that are gone are missing."""
+        rows = await self._rows("find_patterns", ids=sorted(set(patterns)))
+        return {PatternId(number): PatternId(into) for number, into in rows}
 
-    async def _take_on(self, groups: Sequence[tuple[GroupId, PatternId]]) -> list[str]:
-        values = [(group, leading) for group, pattern in groups if (leading := await self._leading(pattern))]
+    async def _take_on(
+        self, groups: Sequence[tuple[GroupId, PatternId]], leading: Mapping[PatternId, PatternId]
+    ) -> list[str]:
+        values = [(group, leading[pattern]) for group, pattern in groups if pattern in leading]
         rows = await self._rows_of(
             "add_to_map", groups=[group for group, _ in values], patterns=[pattern for _, pattern in values]
         )

@@ -9,7 +9,7 @@ from typing import Final
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.postgres import named
-from error_manager.storage.postgres.reader import Reader
+from error_manager.storage.postgres.reader import Pool, Reader
 from error_manager.storage.vectors import PatternKey, PatternSample
 
 _SQL: Final = named.load("indexing.sql")
@@ -17,7 +17,12 @@ _RULES: Final = named.load("rules.sql")
 
 
 class PostgresSamples(Reader):
-    """``PatternSource`` over a pool of autocommit connections."""
+    """``PatternSource`` over a pool of autocommit connections; for one thread."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Keep the pool; dictionaries are loaded when a body needs one."""
+        super().__init__(pool)
+        self._codec = BodyCodec()
 
     async def patterns(self) -> frozenset[PatternKey]:
         """Return every pattern that has errors of its own."""
@@ -35,9 +40,10 @@ class PostgresSamples(Reader):
         self, project_id: ProjectId, pattern_ids: Sequence[PatternId]
     ) -> list[PatternSample]:
         rows = await self._rows(_SQL["samples"], project=project_id, patterns=list(pattern_ids))
-        codec = BodyCodec()
-        for number, content in await self._rows(_RULES["read_dictionaries"], project=project_id):
-            codec.register(project_id, number, bytes(content))
+        codec = self._codec
+        if not all(codec.knows(project_id, number) for *_, number, body in rows if body is not None):
+            for number, content in await self._rows(_RULES["read_dictionaries"], project=project_id):
+                codec.register(project_id, number, bytes(content))
         return [
             PatternSample(
                 key=PatternKey(project_id, PatternId(pattern)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,17 +33,26 @@ from error_manager.decoding.json_text import clean_text
 from error_manager.flows import findings, monitoring, rules
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.copying import error_markdown, error_text
-from error_manager.integrations.web.frame import plain_frame
+from error_manager.integrations.web.frame import PageFrame, plain_frame
 from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.query import DEFAULT_RANGE
 from error_manager.integrations.web.template import SECURITY_HEADERS, html
 from error_manager.integrations.web.trace import exceptions_of, steps_of
 from error_manager.integrations.web.view import tag_url
-from error_manager.monitoring.answers import DAY_S, HOUR_S, Answers, chart, factor_bars, gap_words
+from error_manager.monitoring.answers import (
+    DAY_S,
+    HOUR_S,
+    Answers,
+    advice,
+    chart,
+    factor_bars,
+    factor_words,
+    gap_words,
+)
 from error_manager.monitoring.dashboard import PatternView
 from error_manager.monitoring.why import reason
 from error_manager.security.auth import Caller
-from error_manager.storage.base import PatternChangeRow, PatternName, PatternRow
+from error_manager.storage.base import ErrorDetail, PatternChangeRow, PatternName, PatternRow, Project
 
 HISTORY_DAYS: Final = {"24h": 1, "7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The time ranges of the history chart, in days."""
@@ -116,19 +126,27 @@ async def _pattern_page(
     if view.pattern.id != pattern_id:
         tail = f"/{error_id}" if error_id else f"?from={pattern_id}"
         return Redirect(f"/patterns/{project_id}/{view.pattern.id}{tail}")
-    frame = await plain_frame(
-        services,
-        active="patterns",
-        person=await person_name(request, services),
-        project=view.project,
+    frame, why, known = await asyncio.gather(
+        _frame(request, services, view.project),
+        _why(services, view.error),
+        findings.answers(services, view.pattern, shown=view.window),
     )
-    why = await rules.explain(services, view.error) if view.error else None
-    known = await findings.answers(services, view.pattern, shown=view.window)
     values = pattern_values(view, chosen, services.clock(), why=why, answers=known)
     came_from = request.query_params.get("from", "")
     values["said"] = _said(view, request.query_params.get("done", ""))
     values["came_from"] = came_from if came_from.isascii() and came_from.isdigit() else ""
     return html("pattern.html", values, frame=frame)
+
+
+async def _frame(
+    request: Request[Caller, object, State], services: QueryServices, project: Project
+) -> PageFrame:
+    person = await person_name(request, services)
+    return await plain_frame(services, active="patterns", person=person, project=project)
+
+
+async def _why(services: QueryServices, error: ErrorDetail | None) -> Fingerprint | None:
+    return await rules.explain(services, error) if error else None
 
 
 @get("/patterns/{project_id:int}/{pattern_id:int}/{error_id:uuid}/{form:str}")
@@ -237,6 +255,8 @@ def pattern_values(
         "ranges": [(name, name == chosen) for name in HISTORY_DAYS],
         "answers": answers,
         "factors": factor_bars((answers.analysis.risk_factors if answers.analysis else None) or ()),
+        "factor_words": factor_words,
+        "advice": advice((answers.analysis.recommendations if answers.analysis else None) or ()),
         "gap_words": gap_words,
         "chart_data": chart(view.history, answers, bucket_s=HOUR_S if days == 1 else DAY_S),
         "users_trend": [count for _, count in view.users.days],

@@ -34,6 +34,7 @@
     element.title = zoned.format(then);
     element.textContent = named.format(then);
   }
+  for (const element of all("[data-zone]")) element.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
   // --- toasts and copying
   function toast(text) {
@@ -156,7 +157,7 @@
     if (event.detail.successful && asked.closest("[data-refresh-rows]")) showRows();
   });
 
-  const go = { p: "patterns", c: "connect", s: "status" };
+  const go = { i: "insights", p: "patterns", c: "connect", s: "status" };
   const keys = {
     "/": () => one("[data-key-search]")?.focus(),
     "?": () => one("#keys")?.showModal(),

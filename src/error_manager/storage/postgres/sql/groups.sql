@@ -19,7 +19,7 @@ WHERE p.project_id = %(project)s AND p.id = ANY (%(ids)s::int[])
 
 -- name: lock_members
 SELECT p.id, p.title, p.pattern_hash, p.merged_into, p.status, p.resolved_at, p.ignore_until, p.regressed_at,
-    p.first_seen, p.last_seen, p.first_release, p.last_release, p.severity
+    p.first_seen, p.last_seen, p.first_release, p.last_release, p.severity, p.frequency, p.users
 FROM error_patterns p
 WHERE p.project_id = %(project)s AND (p.id = ANY (%(ids)s::int[]) OR p.merged_into = ANY (%(into)s::int[]))
 ORDER BY p.id
@@ -70,12 +70,26 @@ FROM jsonb_to_recordset(%(patterns)s)
         regressed_at timestamptz, first_release text)
 WHERE p.project_id = %(project)s AND p.id = d.id
 
--- name: set_spans
+-- name: set_sums
 UPDATE error_patterns p SET first_seen = d.first_seen, last_seen = d.last_seen, last_release = d.last_release,
-    severity = d.severity, severity_rank = d.severity_rank
-FROM jsonb_to_recordset(%(spans)s)
-    AS d (id int, first_seen timestamptz, last_seen timestamptz, last_release text, severity text, severity_rank smallint)
+    severity = d.severity, severity_rank = d.severity_rank, frequency = d.frequency, users = d.users
+FROM jsonb_to_recordset(%(sums)s)
+    AS d (id int, first_seen timestamptz, last_seen timestamptz, last_release text, severity text, severity_rank smallint,
+        frequency bigint, users bigint)
 WHERE p.project_id = %(project)s AND p.id = d.id
+
+-- name: empty_patterns
+UPDATE error_patterns SET frequency = 0, users = 0 WHERE project_id = %(project)s AND id = ANY (%(ids)s::int[])
+
+-- name: joined_users
+-- How many users each base gains from the patterns that join it, asked before their groups move. Only the users of those
+-- are read, never the base's: mining adds a new text to a pattern of millions of users each second.
+WITH came AS MATERIALIZED (
+    SELECT DISTINCT u.project_id, d.base AS pattern_id, u.user_key
+    FROM unnest(%(bases)s::int[], %(joining)s::int[]) AS d (base, joining)
+    JOIN pattern_groups g ON g.project_id = %(project)s AND g.pattern_id = d.joining
+    JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
+), {count_new_users}
 
 -- name: touch_templates
 -- Workers read the templates again, with the texts that a person holds apart.

@@ -214,10 +214,11 @@ ORDER BY h.id DESC
 LIMIT %(limit)s
 
 -- name: lock_pattern
-SELECT p.project_id, p.merged_into, p.status, p.resolved_at, p.ignore_until, p.regressed_at
-FROM error_patterns p
-WHERE p.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND p.id = %(id)s
-FOR UPDATE
+-- The pattern that this one leads to, alone. What led to it is read without a lock, so it may lead on by now.
+SELECT p.id, p.project_id, p.merged_into, p.status, p.resolved_at, p.ignore_until, p.regressed_at
+FROM error_patterns a JOIN error_patterns p ON p.project_id = a.project_id AND p.id = coalesce(a.merged_into, a.id)
+WHERE a.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND a.id = %(id)s
+FOR UPDATE OF p
 
 -- name: set_status
 UPDATE error_patterns SET status = %(status)s, resolved_at = %(resolved_at)s, ignore_until = %(ignore_until)s,

@@ -104,22 +104,49 @@ COPY project_errors (id, project_id, timestamp, message, stack_trace, module, er
 -- name: copy_subjects
 COPY subjects (project_id, subject_key, timestamp, error_id) FROM STDIN (FORMAT BINARY);
 
+-- name: count_new_users
+-- How many users of "came" (project_id, pattern_id, user_key) no group of their pattern has had on any day. The groups of
+-- a small pattern are asked for the user, for a large one the groups of the user are looked at: 1,000 groups cost no more
+-- than ten, and a user who is everywhere costs a small pattern nothing. The order is fixed (OFFSET 0, and subqueries that
+-- return a value): left to the planner, one user with most of the rows made it compare each user with all rows.
+patterns AS MATERIALIZED (
+    SELECT p.project_id, p.pattern_id, (
+        SELECT count(*) <= 16 FROM (
+            SELECT FROM pattern_groups g WHERE g.project_id = p.project_id AND g.pattern_id = p.pattern_id LIMIT 17
+        ) first
+    ) AS is_small
+    FROM (SELECT DISTINCT project_id, pattern_id FROM came) p
+)
+SELECT c.project_id, c.pattern_id, count(*)
+FROM came c JOIN patterns p USING (project_id, pattern_id)
+WHERE CASE WHEN p.is_small THEN NOT EXISTS (
+    SELECT FROM pattern_groups o
+    WHERE o.project_id = c.project_id AND o.pattern_id = c.pattern_id AND (
+        SELECT true FROM users u
+        WHERE u.project_id = o.project_id AND u.group_id = o.group_id AND u.user_key = c.user_key LIMIT 1)
+    OFFSET 0
+) ELSE NOT EXISTS (
+    SELECT FROM users u
+    WHERE u.project_id = c.project_id AND u.user_key = c.user_key AND c.pattern_id = (
+        SELECT o.pattern_id FROM pattern_groups o WHERE o.project_id = u.project_id AND o.group_id = u.group_id)
+    OFFSET 0
+) END
+GROUP BY c.project_id, c.pattern_id
+
 -- name: add_users
--- Returns how many users each pattern gained that none of its groups had on any day. Asked with the patterns locked, so
--- that two workers never both count the same person.
+-- Returns how many users each pattern gained. Asked with the patterns locked, so that two workers never both count the
+-- same person.
 WITH added AS (
     INSERT INTO users (project_id, group_id, user_key, day)
     SELECT * FROM unnest(%(projects)s::int[], %(groups)s::bytea[], %(users)s::bytea[], %(days)s::date[])
     ON CONFLICT DO NOTHING
     RETURNING project_id, group_id, user_key
-)
-SELECT a.project_id, g.pattern_id, count(DISTINCT a.user_key)
-FROM added a JOIN pattern_groups g ON g.project_id = a.project_id AND g.group_id = a.group_id
-WHERE NOT EXISTS (
-    SELECT FROM pattern_groups o JOIN users u ON u.project_id = o.project_id AND u.group_id = o.group_id
-    WHERE o.project_id = g.project_id AND o.pattern_id = g.pattern_id AND u.user_key = a.user_key
-)
-GROUP BY a.project_id, g.pattern_id;
+), came AS MATERIALIZED (
+    SELECT DISTINCT a.project_id, g.pattern_id, a.user_key
+    FROM added a CROSS JOIN LATERAL (
+        SELECT pattern_id FROM pattern_groups WHERE project_id = a.project_id AND group_id = a.group_id OFFSET 0
+    ) g
+), {count_new_users};
 
 -- name: add_minutes
 INSERT INTO rollup_minute (project_id, bucket, group_id, shard, count)

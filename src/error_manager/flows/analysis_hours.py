@@ -1,0 +1,163 @@
+"""From a month of stored errors to findings, each hour (seed boxes: Pattern Analyzer, Correlation Engine).
+
+Start at ``analyze_hours``. Apart from ``flows/analysis.py``: this needs more memory, and runs in a process
+that ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from error_manager.analysis.diagnosis import Diagnoser
+from error_manager.core.errors import IndexUnavailableError
+from error_manager.flows.advice import Facts, find_advice, find_kin
+from error_manager.flows.analysis_meter import StepMeter
+from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, keep_runs, settled
+from error_manager.flows.analysis_window import by_organization, floor_hour, moved
+from error_manager.flows.hourly import (
+    Rhythms,
+    Surroundings,
+    find_forecasts,
+    find_frequencies,
+    find_risks,
+    find_surroundings,
+    told_frequencies,
+)
+from error_manager.flows.indexing import catch_up
+from error_manager.flows.month import Month, read_month
+from error_manager.flows.relations import causes_of, find_relations
+from error_manager.flows.services import IndexServices
+from error_manager.storage.analysis_source import AnalysedProject
+from error_manager.storage.findings import CorrelationSet, Findings, PatternAnalysis
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourServices(AnalysisServices):
+    """What the analysis of hours needs beside: the knowledge, and the index of similar errors if any."""
+
+    diagnoser: Diagnoser
+    index: IndexServices | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was found of a project in this hour, for its recommendations."""
+
+    month: Month
+    rhythms: Rhythms
+    around: Surroundings
+    relations: CorrelationSet | None
+
+
+async def analyze_hours(svc: HourServices) -> None:
+    """Do what is done each hour: relations within each organization, then each of its projects.
+
+    Raises:
+        StorageError: the database is away, or another process was faster; try again.
+    """
+    hour, meter = floor_hour(await settled(svc)), svc.meter()
+    projects = await svc.source.projects()
+    for organization_id, mine in by_organization(projects):
+        due = [project for project in mine if await is_due(svc, project, hour)]
+        if due:
+            relations = await meter.run("relations", due[0].id, _relations(svc, organization_id, mine, hour))
+            index = await meter.run("index", due[0].id, _indexed(svc))
+            for project in due:
+                await analyze_hour(svc, project, meter, hour=hour, relations=relations, index=index)
+    await keep_runs(svc, meter)
+
+
+async def analyze_hour(
+    svc: HourServices,
+    project: AnalysedProject,
+    meter: StepMeter,
+    *,
+    hour: datetime,
+    relations: CorrelationSet | None,
+    index: IndexServices | None,
+) -> None:
+    """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
+    position = await svc.findings.state(project.id, HOURS)
+    month = await meter.run("month", project.id, _month(svc, project, hour))
+    if month is not None:
+        await meter.run("forecasts", project.id, _forecasts(svc, month))
+        rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
+        around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
+        if rhythms is not None and around is not None:
+            risks = find_risks(month, rhythms, around, causes_of(relations))
+            await meter.run("risks", project.id, _kept(svc, risks))
+        if index is not None:
+            await meter.run("similar", project.id, _kept(svc, find_kin(index, svc.findings, month)))
+        if svc.index is not None and rhythms is not None and around is not None:
+            evidence = Evidence(month=month, rhythms=rhythms, around=around, relations=relations)
+            advice = _advice(svc, svc.index, evidence)
+            await meter.run("recommendations", project.id, _kept(svc, advice))
+    await svc.findings.keep(Findings(states=(moved(position, project.id, HOURS, hour),)))
+
+
+# --- parts -------------------------------------------------------------------------------------------------
+
+
+async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:
+    month = await read_month(svc.source, project, until=hour)
+    return month, 0 if month is None else len(month.facts)
+
+
+async def _relations(
+    svc: HourServices, organization_id: int, projects: Sequence[AnalysedProject], hour: datetime
+) -> tuple[CorrelationSet, int]:
+    found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
+    await svc.findings.keep(Findings(correlations=found))
+    return found, items
+
+
+async def _indexed(svc: HourServices) -> tuple[IndexServices | None, int]:
+    """Return the index with every pattern in it, None while it is away: similar patterns wait then."""
+    if svc.index is None:
+        return None, 0
+    try:
+        caught = await catch_up(svc.index)
+    except IndexUnavailableError as error:
+        _log.warning("index_unavailable", detail=str(error))
+        return None, 0
+    return svc.index, caught.added + caught.removed
+
+
+async def _forecasts(svc: HourServices, month: Month) -> tuple[None, int]:
+    found, items = await find_forecasts(month)
+    await svc.findings.keep(Findings(forecasts=found))
+    return None, items
+
+
+async def _frequencies(svc: HourServices, month: Month) -> tuple[Rhythms, int]:
+    found, items = await find_frequencies(month)
+    await svc.findings.keep(Findings(patterns=told_frequencies(month, found)))
+    return found, items
+
+
+async def _advice(
+    svc: HourServices, index: IndexServices, evidence: Evidence
+) -> tuple[tuple[PatternAnalysis, ...], int]:
+    month = evidence.month
+    facts = Facts(
+        frequencies=evidence.rhythms.found,
+        tags=evidence.around.tags,
+        relations=evidence.relations,
+        analyses=await svc.findings.analysis([fact.id for fact in month.facts]),
+    )
+    return await find_advice(month, facts, index=index, findings=svc.findings, diagnoser=svc.diagnoser)
+
+
+async def _kept(
+    svc: HourServices, work: Awaitable[tuple[tuple[PatternAnalysis, ...], int]]
+) -> tuple[None, int]:
+    """Keep what a step tells of patterns."""
+    found, items = await work
+    await svc.findings.keep(Findings(patterns=found))
+    return None, items

@@ -1,0 +1,196 @@
+"""The hour finds what was planted, keeps it, and goes on without a step that fails."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import msgspec
+import numpy as np
+import pytest
+from tests.contract.rule_store_contract import stored
+from tests.integration.test_rate_watch import _event
+
+from error_manager.core.encoding import event_to_json
+from error_manager.core.errors import IndexUnavailableError
+from error_manager.core.types import PatternId, ProjectId
+from error_manager.flows import analysis_hours
+from error_manager.flows.analysis_hours import HourServices, analyze_hours
+from error_manager.flows.analysis_services import CLOSED_AFTER, HOURS, is_hour_due, settled
+from error_manager.flows.services import IndexServices
+from error_manager.runtime.wiring.knowledge import load_diagnoser
+from error_manager.storage.base import Cursor, InboxBatch, InboxRecord, RecordKind
+from error_manager.storage.findings import (
+    AnalysisFilter,
+    CorrelationFilter,
+    Scope,
+    ScopeKind,
+)
+from error_manager.storage.memory_analysis_source import MemoryAnalysisSource
+from error_manager.storage.memory_findings import MemoryFindings
+from error_manager.storage.memory_vectors import MemoryVectors
+from error_manager.storage.vectors import PatternKey, PatternSample
+
+ONE = ProjectId(1)
+NOW = datetime(2026, 5, 14, 12, 30, tzinfo=UTC)
+HOUR = NOW.replace(minute=0)
+PLACES = ("cause", "effect", "alone")
+
+
+class _Inbox:
+    """One slot, with a record that waits since then, or none."""
+
+    def __init__(self, waiting_since=None):
+        self.waiting_since = waiting_since
+
+    def slots(self):
+        return (0,)
+
+    def claim(self, slot, cursor, *, limit):
+        if self.waiting_since is None:
+            return None
+        record = InboxRecord(kind=RecordKind.NATIVE, project_id=ONE, received_at=self.waiting_since)
+        return InboxBatch(slot=slot, start=cursor, end=Cursor(row=1), records=((1, record),))
+
+
+@cache
+def _errors():
+    """Return ten days: "effect" follows 9 of 10 of "cause" by 20 to 40 s, "alone" comes by itself."""
+    rng = np.random.default_rng(3)
+    span_s = 10 * 86_400
+    cause = np.sort(rng.random(300)) * span_s
+    effect = cause[rng.random(300) < 0.9]
+    effect = effect + rng.uniform(20, 40, effect.size)
+    alone = np.sort(rng.random(300)) * span_s
+    start = HOUR - timedelta(days=10)
+    made = [
+        (start + timedelta(seconds=float(at)), place)
+        for place, times in zip(PLACES, (cause, effect, alone), strict=True)
+        for at in times
+        if at < span_s
+    ]
+    return [stored(number, _event(number, at, place)) for number, (at, place) in enumerate(made)]
+
+
+@pytest.fixture
+def svc():
+    """The services over memory, without an index."""
+    errors = _errors()
+    groups = dict.fromkeys(error.entry.fingerprint.group_id for error in errors)
+    homes = {group: PatternId(number) for number, group in enumerate(groups, 1)}
+    return HourServices(
+        source=MemoryAnalysisSource(errors, projects={ONE: 1}, homes=homes),
+        findings=MemoryFindings(dict.fromkeys(homes.values(), ONE)),
+        inbox=_Inbox(),
+        clock=lambda: NOW,
+        monotonic=time.monotonic,
+        cpu_clock=time.process_time,
+        diagnoser=None,
+        index=None,
+    )
+
+
+async def test_an_hour_is_analysed_once(svc) -> None:
+    """Relation with direction and gap, forecasts, rates and risks are kept; then nothing is due."""
+    assert await is_hour_due(svc)
+    await analyze_hours(svc)
+    assert not await is_hour_due(svc)
+    (row,) = (await svc.findings.correlations(CorrelationFilter(), limit=9, cursor=None)).items
+    assert (row.first.pattern_id, row.second.pattern_id, row.first.module) == (1, 2, "shop.cause")
+    assert row.support / row.trials > 0.8
+    assert 20_000 <= row.gap_low_ms <= row.gap_ms <= row.gap_high_ms <= 40_000
+    (forecast,) = await svc.findings.forecasts(Scope(project_id=ONE, kind=ScopeKind.PROJECT))
+    assert (forecast.start_at, len(forecast.point)) == (HOUR, 168)
+    day, week = forecast.sums
+    assert day.lower80 <= 87 <= day.upper95
+    assert week.point > 5 * day.point
+    analyses = (await svc.findings.analyses(AnalysisFilter(), limit=9, cursor=None)).items
+    assert len(analyses) == 3
+    for one in analyses:
+        assert one.risk == pytest.approx(sum(factor.points for factor in one.risk_factors or ()))
+        assert (one.rates or {})["expected"] > 0
+    runs = await svc.findings.latest_runs()
+    assert {run.step for run in runs} == {
+        "forecasts", "frequencies", "index", "month", "relations", "risks", "surroundings",
+    }  # fmt: skip
+    assert all(run.is_done for run in runs)
+
+
+async def test_a_step_that_fails_leaves_the_others_alone(svc, monkeypatch) -> None:
+    """It is shown as failed, and comes again with the next hour."""
+
+    async def broken(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(analysis_hours, "find_forecasts", broken)
+    await analyze_hours(svc)
+    failed = [run.step for run in await svc.findings.latest_runs() if not run.is_done]
+    assert failed == ["forecasts"]
+    assert (await svc.findings.analyses(AnalysisFilter(min_risk=1), limit=9, cursor=None)).items
+    assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR
+
+
+async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:
+    """A minute that is not stored completely would look like silence."""
+    assert await settled(svc) == NOW - CLOSED_AFTER
+    svc.inbox.waiting_since = NOW - timedelta(minutes=45)
+    assert await settled(svc) == NOW - timedelta(minutes=45)
+    await analyze_hours(svc)
+    assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR - timedelta(hours=1)
+    svc.inbox.waiting_since = None
+    assert await is_hour_due(svc)
+
+
+class _Samples:
+    """Errors of patterns, as ``PatternSource`` tells them."""
+
+    def __init__(self):
+        self.first = {}
+        for error in _errors():
+            self.first.setdefault(error.entry.fingerprint.group_id, error)
+
+    def _keys(self):
+        return {PatternKey(ONE, PatternId(number)): one for number, one in enumerate(self.first.values(), 1)}
+
+    async def patterns(self):
+        return frozenset(self._keys())
+
+    async def samples(self, keys):
+        known = self._keys()
+        return tuple(
+            PatternSample(
+                key=key,
+                body=msgspec.json.encode(event_to_json(known[key].event)),
+                title=known[key].entry.title,
+                message=known[key].event.message,
+            )
+            for key in keys
+        )
+
+
+async def test_patterns_are_indexed_before_similar_ones_are_looked_for(svc) -> None:
+    """All three raise the same type; each has neighbours and is told what to do by its evidence."""
+    index = IndexServices(index=MemoryVectors(), source=_Samples())
+    await analyze_hours(replace(svc, index=index, diagnoser=load_diagnoser()))
+    assert await index.index.count() == 3
+    found = await svc.findings.analysis([PatternId(1), PatternId(2)])
+    assert {one.pattern_id for one in found[PatternId(1)].neighbours} == {2, 3}
+    upstream = [one for one in found[PatternId(2)].recommendations if one.key.startswith("upstream")]
+    assert upstream[0].evidence[0].link == "/patterns/1/1"
+
+
+class _Away(MemoryVectors):
+    async def keys(self):
+        raise IndexUnavailableError("away")
+
+
+async def test_an_absent_index_stops_nothing_else(svc) -> None:
+    """Recommendations go by what is known; similar patterns wait."""
+    index = IndexServices(index=_Away(), source=_Samples())
+    await analyze_hours(replace(svc, index=index, diagnoser=load_diagnoser()))
+    (one,) = (await svc.findings.analysis([PatternId(2)])).values()
+    assert one.neighbours is None
+    assert one.recommendations
+    assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR
