@@ -66,14 +66,13 @@ async def _found(store) -> list:
     ]
 
 
-async def test_a_burst_is_told_with_its_pattern_module_and_project() -> None:
-    """The other pattern has none; the incident ends."""
+async def test_a_burst_is_told_of_its_pattern_project_and_severity() -> None:
+    """The other pattern has none; a module of one pattern says nothing more; the incident ends."""
     store = _store()
     await RateWatch(_source(), store).watch(PROJECT, until=END)
     found = await _found(store)
     assert {(kind, key) for kind, key, *_ in found} == {
         (ScopeKind.PATTERN, "1"),
-        (ScopeKind.MODULE, "shop.pay"),
         (ScopeKind.PROJECT, ""),
         (ScopeKind.SEVERITY, "error"),
     }

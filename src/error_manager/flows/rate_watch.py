@@ -163,7 +163,8 @@ class RateWatch:
         facts = await self._source.patterns(project_id, since=start - HISTORY)
         regrouped = await self._source.regrouped(project_id, since=start)
         gone = _fit_series(detector, facts, regrouped, start_s=window.start_s)
-        ended = await self._ended(project_id, gone, start) if gone else []
+        alone = _single(facts)
+        ended = await self._ended(project_id, gone | alone, start) if gone else []
         is_collected = await collection(self._source, window)
         patterns = await self._source.minutes(project_id, since=start, until=end)
         severities = await self._source.severity_minutes(project_id, since=start, until=end)
@@ -178,7 +179,6 @@ class RateWatch:
             is_collected=is_collected,
             deploys=deploys,
         )
-        alone = _single(facts)
         found = [_anomaly(project_id, one, updated_at=end) for one in alerts if one.key not in alone]
         return [*ended, *found], len(detector.keys) * window.count
 
