@@ -37,6 +37,8 @@ TAG_ERROR_RATE: Final = 0.01
 INDEPENDENT_ERRORS: Final = 200
 """Errors come in bursts: a pattern's evidence counts as this many independent errors at most."""
 MAX_TAGS: Final = 2
+_OWN_TAGS: Final = frozenset({"handled", "level", "mechanism", "logger"})
+"""Tags that say what kind of error it is, not where or whom it hit."""
 HIGH_RISK: Final = 75.0
 PRIOR_VOTES: Final = 8.0
 """A confidence weighs as much as so many votes."""
@@ -297,6 +299,8 @@ def _standing_out(evidence: Evidence) -> Iterator[Recommendation]:
     """
     found = []
     for tag in evidence.tags:
+        if tag.key in _OWN_TAGS:
+            continue
         rest_of = tag.project_of - tag.of
         if tag.of < MIN_TAG_COUNT or rest_of <= 0:
             continue
@@ -309,11 +313,11 @@ def _standing_out(evidence: Evidence) -> Iterator[Recommendation]:
             found.append((share - rest, share, rest, tag))
     found.sort(key=lambda item: (-item[0], item[3].key, item[3].value))
     for difference, share, rest, tag in found[:MAX_TAGS]:
-        name = f"{tag.key} {tag.value}"
+        name = f"{tag.key} = {tag.value}"
         yield Recommendation(
             id=f"tag:{tag.key}={tag.value}"[:200],
-            action=f"Look at what is special about {name}.",
-            reason=f"{share:.0%} of these errors are on {name}, {rest:.0%} of the others.",
+            action=f"Look at what is special about errors with {name}.",
+            reason=f"{share:.0%} of these errors have {name}, {rest:.0%} of the others.",
             evidence=(
                 EvidenceLink(kind="tag", id=f"{tag.key}={tag.value}", text=f"{tag.count} of {tag.of} errors"),
             ),

@@ -145,8 +145,8 @@ def test_a_tag_value_that_stands_out_is_told():
     """94 % on one host against 20 % elsewhere."""
     tag = TagCount(key="host", value="db1", count=94, of=100, project_count=1_074, project_of=5_000)
     (advice,) = told(tags=(tag,))
-    assert advice.action == "Look at what is special about host db1."
-    assert advice.reason == "94% of these errors are on host db1, 20% of the others."
+    assert advice.action == "Look at what is special about errors with host = db1."
+    assert advice.reason == "94% of these errors have host = db1, 20% of the others."
     assert advice.confidence == 0.744
 
 
