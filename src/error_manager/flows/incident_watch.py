@@ -37,9 +37,10 @@ INCIDENT: Final = "incident"
 """Name of the evidence that says which incident an anomaly is part of."""
 LEAD: Final = timedelta(minutes=15)
 """So much before the first rise is looked at, to tell what is usual."""
-LONGEST: Final = timedelta(hours=2)
+LONGEST: Final = timedelta(minutes=20)
 """The order of causes is in the beginning of an incident."""
-NEWEST: Final = 3_000
+NEWEST: Final = 20_000
+"""Errors of a group that are read: all of them up to 570 a minute. Of a hotter one the first are missing."""
 _MOST: Final = 500
 _PAIRS: Final = 500
 
@@ -94,7 +95,9 @@ async def _causes(
     for project_id, mine in groupby(sorted(members, key=_project), key=_project):
         rows = await source.events(project_id, since=since, until=end, newest=NEWEST)
         for key in sorted({one.scope.key for one in mine}):
-            times[ScopeKind.PATTERN.value, key] = rows.times_s[rows.keys == int(key)]
+            found = rows.times_s[rows.keys == int(key)]
+            if len(found) < NEWEST:  # else its beginning is not among them, and would be told too late
+                times[ScopeKind.PATTERN.value, key] = found
     return await asyncio.to_thread(
         rank_causes,
         {series: found.tolist() for series, found in times.items()},

@@ -40,6 +40,8 @@ _CHANGES: Final = 200
 _PATTERNS: Final = 200
 """Rows read at most of each for one window."""
 _RISKIEST: Final = 8
+_LIVELY: Final = timedelta(days=30)
+"""A pattern without an error for so long is analysed no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +109,15 @@ async def insights_view(
     found = WindowFindings(
         patterns=tuple(_facts(number, row, analyses) for number, row in rows.items()),
         anomalies=tuple(_anomaly(one, rows, names) for one in anomalies.items),
-        states=tuple(_state(one) for one in states.items if one.state and one.state_since),
+        states=tuple(
+            _state(one) for one in states.items if one.state and one.state_since and one.state_since < until
+        ),
         correlations=related,
         changes=_causes(pairs.items, {change.id: change for change in changes.items}),
     )
     return InsightsView(
         insights=insights(found, until, limit=limit),
-        riskiest=tuple(_risky(riskiest.items, rows))[:_RISKIEST],
+        riskiest=tuple(_risky(riskiest.items, rows, since=until - _LIVELY))[:_RISKIEST],
         graph=graph(related, {one.id: one for one in found.patterns}),
         changes=changes.items,
         projects=projects,
@@ -215,8 +219,12 @@ def _causes(rows: Iterable[CorrelationRow], changes: Mapping[int, Change]) -> tu
     )
 
 
-def _risky(analyses: Sequence[PatternAnalysis], rows: Mapping[PatternId, PatternRow]) -> Iterable[Risky]:
+def _risky(
+    analyses: Sequence[PatternAnalysis], rows: Mapping[PatternId, PatternRow], *, since: datetime
+) -> Iterable[Risky]:
     for one in analyses:
         row = rows.get(one.pattern_id)
-        if row is not None and one.risk and row.status is PatternStatus.UNRESOLVED:
+        if row is None or row.last_seen < since:  # its risk is of when it was last analysed
+            continue
+        if one.risk and row.status is PatternStatus.UNRESOLVED:
             yield Risky(pattern=row, analysis=one)

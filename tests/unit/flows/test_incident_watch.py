@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.contract.finding_store_contract import NOW, ONE, PATTERNS, TWO, anomaly, correlation
 
+from error_manager.flows import incident_watch
 from error_manager.flows.incident_watch import INCIDENT, find_incidents
 from error_manager.storage.analysis_source import AnalysedProject, EventRows
 from error_manager.storage.findings import AnomalyFilter, CorrelationSet, Findings
@@ -24,9 +25,9 @@ class Events:
     def __init__(self):
         self.reads = 0
         rng = np.random.default_rng(7)
-        first = START + np.sort(rng.uniform(0, 1800, 300))
-        second = first[rng.random(300) < 0.8] + 4
-        fourth = first[rng.random(300) < 0.7] + 9
+        first = START + np.sort(rng.uniform(0, 1100, 80))
+        second = first[rng.random(80) < 0.8] + 4
+        fourth = first[rng.random(80) < 0.7] + 9
         self.of = {ONE: {1: first, 2: second, 3: np.zeros(0)}, TWO: {4: fourth}}
 
     async def events(self, project_id, *, since, until, newest):
@@ -42,12 +43,15 @@ class Events:
 async def findings():
     """A store with the relations of the cascade, and one burst of each of its patterns."""
     store = MemoryFindings(PATTERNS)
-    pairs = (correlation(1, 2, 0.8), replace(correlation(1, 4, 0.7), gap_ms=9000))
+    pairs = [
+        replace(correlation(1, key, 0.8), gap_ms=lag, gap_low_ms=lag - 500, gap_high_ms=lag + 500)
+        for key, lag in ((2, 4000), (4, 9000))
+    ]
     bursts = [anomaly(0, key="2"), anomaly(0, key="1"), anomaly(1, project=TWO, key="4")]
     await store.keep(
         Findings(
             anomalies=tuple(replace(one, expected=0.01) for one in bursts),
-            correlations=CorrelationSet(organization_id=1, rows=pairs),
+            correlations=CorrelationSet(organization_id=1, rows=tuple(pairs)),
         )
     )
     return store
@@ -70,6 +74,15 @@ async def test_the_first_of_a_cascade_is_named_over_projects(findings):
     assert (told["2"]["explained_by"], told["4"]["explained_by"]) == (1, 1)
     assert told["1"]["explained_by"] is None
     assert told["1"]["why"] == "x"
+
+
+async def test_a_pattern_of_which_the_beginning_is_missing_takes_no_part(findings, monkeypatch):
+    """Of a flood only the newest errors are read: it would seem to have begun too late."""
+    monkeypatch.setattr(incident_watch, "NEWEST", 75)
+    await find_incidents(Events(), findings, PROJECTS, until=NOW + timedelta(hours=1))
+    told = await evidence(findings)
+    assert told["1"]["place"] == 0
+    assert told["2"]["explained_by"] is None
 
 
 async def test_what_was_told_is_not_looked_at_again(findings):
