@@ -44,7 +44,8 @@ class ChangeEffect:
     ``change`` is its place in the list given. ``after`` events came within ``after_s``, ``before`` within
     ``before_s``: the same hours of the days before, for a birth all the time before, and of a pattern that
     was silent for the day before, that day. ``ratio`` is that of the rates, infinite where none came before.
-    ``delay_s`` is the time from the change to the next event. ``score`` is (1 - q) times the share of the events after the change that are more than before, 0..1, 4 decimals.
+    ``delay_s`` is the time from the change to the next event. ``score`` is (1 - q) times the share of
+    the events after the change that are more than before, 0..1, 4 decimals.
     """
 
     change: int

@@ -34,7 +34,7 @@ LEAST_SHARE: Final = 0.15
 LEAST_LIFT: Final = 1.15
 """... which must stand so far out of the lags around it."""
 UNIQUE: Final = 2.0
-"""The pile is at least so many times as high as any other: a job of each minute piles up at each minute ..."""
+"""The pile is at least so many times as high as any other (jobs of each minute pile up each minute) ..."""
 APART_S: Final = 15.0
 """... that is this far away: what is tried again makes piles beside each other."""
 FEWEST_FAR: Final = 20
