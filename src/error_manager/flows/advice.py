@@ -20,6 +20,7 @@ from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows.families import Kinship, find_families
 from error_manager.flows.indexing import event_of
 from error_manager.flows.month import Month
+from error_manager.flows.rollouts import read_rollouts
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import PatternFact, TagShare
 from error_manager.storage.findings import (
@@ -38,7 +39,6 @@ from error_manager.storage.findings import (
 from error_manager.storage.vectors import MAX_POINTS, PatternKey
 
 _MOST_PATTERNS: Final = 100_000
-_MOST_CHANGES: Final = 500
 _WEEK: Final = timedelta(days=7)
 _REASONS: Final = 6
 _FACTORS: Final = 3
@@ -87,16 +87,14 @@ async def find_advice(
         StorageError: the database is away.
     """
     project_id = month.project.id
-    page = await findings.changes(
-        project_ids=(project_id,), since=month.until - _WEEK * 4, until=month.until, limit=_MOST_CHANGES
-    )
+    changes = await read_rollouts(findings, (project_id,), since=month.until - _WEEK * 4, until=month.until)
     near = {one.pattern_id for analysis in facts.analyses.values() for one in analysis.neighbours or ()}
     told = _Told(
         month=month,
         facts=facts,
         families=diagnoser.families,
         matches=await _diagnosed(index, diagnoser, month),
-        changes=page.items,
+        changes=changes,
         tags=facts.tags,
         fixes=await findings.fixes(sorted(near)),
         votes=await findings.feedback(project_ids=(project_id,)),

@@ -34,6 +34,8 @@ from error_manager.storage.findings import (
 )
 
 TELLING_STATES: Final = ("new", "rising", "regressed", "silent")
+LEAST_SCORE: Final = 20.0
+"""What is less unusual is kept and charted, and makes no sentence."""
 _ANOMALIES: Final = 300
 _PAIRS: Final = 200
 _CHANGES: Final = 200
@@ -88,7 +90,7 @@ async def insights_view(
     limit: int = MOST,
 ) -> InsightsView:
     """Return what was found in [since, until): sentences, the riskiest patterns, what goes with what."""
-    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until)
+    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_SCORE)
     moved = AnalysisFilter(project_ids=project_ids, states=TELLING_STATES, state_since=since)
     anomalies, states, riskiest, pairs, changes = await asyncio.gather(
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),

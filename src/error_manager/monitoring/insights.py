@@ -380,6 +380,8 @@ def _unusual(one: AnomalyFinding) -> Sentence:
             return words(": no error ", *when, f", {expected} per {per} expected")
         case "step":
             return words(f": {observed} per {per} ", *when, f", {expected} before")
+        case "birth":  # what was expected is what it came to be since
+            return words(f": {observed} per {per} at ", one.started_at, ", none before")
         case _:
             return words(f": {observed} per {per} at ", one.started_at, f", {expected} expected")
 
