@@ -113,7 +113,7 @@ async def test_an_hour_is_analysed_once(svc) -> None:
         assert (one.rates or {})["expected"] > 0
     runs = await svc.findings.latest_runs()
     assert {run.step for run in runs} == {
-        "forecasts", "frequencies", "index", "month", "relations", "risks", "surroundings",
+        "forecasts", "frequencies", "index", "month", "position", "relations", "risks", "surroundings",
     }  # fmt: skip
     assert all(run.is_done for run in runs)
 

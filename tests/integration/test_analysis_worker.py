@@ -15,6 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 from tests.integration.test_rate_watch import END, PROJECT, _errors, _found, _source, _store
 
+from error_manager.core.errors import StorageUnavailableError
 from error_manager.flows import analysis
 from error_manager.flows.rate_watch import MINUTES, RateWatch
 from error_manager.runtime import analysis_worker
@@ -106,6 +107,27 @@ async def test_of_two_processes_one_does_the_job_of_a_minute(database, monkeypat
         stop.set()
         await running
     assert done in (["minutes", "hours"], ["minutes", "hours", "minutes"])  # the next minute may have begun
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), StorageUnavailableError("away")])
+async def test_the_hour_is_asked_for_however_the_minutes_went(database, monkeypatch, error) -> None:
+    """It needs none of them; their job has failed nevertheless."""
+
+    async def minutes(_):
+        raise error
+
+    async def is_due(_):
+        return True
+
+    monkeypatch.setattr(analysis, "analyze_minutes", minutes)
+    monkeypatch.setattr(analysis_worker, "is_hour_due", is_due)
+    jobs = queue(database)
+    analysis_worker.register(jobs, None, analyze_hours=asyncio.sleep)
+    async with jobs.open_async():
+        with pytest.raises(type(error)):
+            await jobs.tasks["analyze_minutes"].func(0)
+        (job,) = await jobs.job_manager.list_jobs_async()
+    assert job.task_name == "analyze_hours"
 
 
 async def test_a_job_whose_process_died_blocks_nothing(database) -> None:

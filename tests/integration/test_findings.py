@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import psycopg
 import pytest
-from tests.contract.finding_store_contract import PATTERNS, FindingStoreContract
+from tests.contract.finding_store_contract import ONE, PATTERNS, FindingStoreContract, correlation, forecast
 
 from error_manager.core.types import PatternStatus
+from error_manager.storage.findings import CorrelationFilter, CorrelationSet, Findings, ForecastSet
 from error_manager.storage.postgres.connection import pool
 from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.queries import PostgresQueries
@@ -31,6 +35,42 @@ async def connections(database):
     await found.open()
     yield found
     await found.close()
+
+
+async def _keep_at_once(connections, database, findings) -> None:
+    """Keep the same twice: the second begins while the first has written everything and not committed."""
+    written, go_on = threading.Event(), threading.Event()
+
+    def hold(step) -> None:
+        if step == "before_findings_commit":
+            written.set()
+            go_on.wait(20)
+
+    async def first() -> None:
+        async with pool(database.url, application_name="first", autocommit=True) as own:
+            await PostgresFindings(own, failpoint=hold).keep(findings)
+
+    held = asyncio.create_task(asyncio.to_thread(asyncio.run, first()))
+    assert await asyncio.to_thread(written.wait, 20)
+    late = asyncio.create_task(PostgresFindings(connections).keep(findings))
+    await asyncio.wait({late}, timeout=0.5)
+    go_on.set()
+    await asyncio.gather(held, late)
+
+
+async def test_correlations_that_are_kept_twice_at_once_are_there_once(connections, database) -> None:
+    """The later one takes the place of the former, as if it had come after that."""
+    found = CorrelationSet(organization_id=1, rows=(correlation(1, 2, 0.9), correlation(2, 1, 0.8)))
+    await _keep_at_once(connections, database, Findings(correlations=found))
+    page = await PostgresFindings(connections).correlations(CorrelationFilter(), limit=9, cursor=None)
+    assert [row.score for row in page.items] == [0.9, 0.8]
+
+
+async def test_forecasts_that_are_kept_twice_at_once_are_there_once(connections, database) -> None:
+    """Neither fails."""
+    found = ForecastSet(project_id=ONE, rows=(forecast(3_600), forecast(86_400)))
+    await _keep_at_once(connections, database, Findings(forecasts=found))
+    assert await PostgresFindings(connections).forecasts(forecast(3_600).scope) == found.rows
 
 
 class TestPostgresFindings(FindingStoreContract):

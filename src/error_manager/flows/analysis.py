@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from error_manager.flows.analysis_services import AnalysisServices, keep_runs, settled
+from error_manager.flows.analysis_services import AnalysisServices, measured, settled
 from error_manager.flows.analysis_window import HISTORY, by_organization, floor_minute, moved
 from error_manager.flows.incident_watch import find_incidents
 from error_manager.flows.rate_watch import RateWatch
@@ -35,17 +35,17 @@ async def analyze_minutes(svc: MinuteServices) -> None:
     """Do what is done each minute: releases seen first, anomalies, states.
 
     Raises:
-        StorageError: the database is away, or another process was faster; try again.
+        StorageError: the database is away; try again.
     """
-    until, meter = floor_minute(await settled(svc)), svc.meter()
-    for project in await svc.source.projects():
-        await meter.run("releases", project.id, note_releases(svc, project, until=until))
-        await meter.run("rates", project.id, svc.rates.watch(project, until=until))
-        await meter.run("states", project.id, svc.states.watch(project, until=until))
-    for _, mine in by_organization(await svc.source.projects()):
-        step = find_incidents(svc.source, svc.findings, mine, until=until)
-        await meter.run("incidents", mine[0].id, step)
-    await keep_runs(svc, meter)
+    until = floor_minute(await settled(svc))
+    async with measured(svc) as meter:
+        for project in await svc.source.projects():
+            await meter.run("releases", project.id, note_releases(svc, project, until=until))
+            await meter.run("rates", project.id, svc.rates.watch(project, until=until))
+            await meter.run("states", project.id, svc.states.watch(project, until=until))
+        for _, mine in by_organization(await svc.source.projects()):
+            step = find_incidents(svc.source, svc.findings, mine, until=until)
+            await meter.run("incidents", mine[0].id, step)
 
 
 async def note_releases(

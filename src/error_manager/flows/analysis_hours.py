@@ -16,7 +16,7 @@ from error_manager.analysis.diagnosis import Diagnoser
 from error_manager.core.errors import IndexUnavailableError
 from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
-from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, keep_runs, settled
+from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, measured, settled
 from error_manager.flows.analysis_window import by_organization, floor_hour, moved
 from error_manager.flows.hourly import (
     Rhythms,
@@ -59,18 +59,18 @@ async def analyze_hours(svc: HourServices) -> None:
     """Do what is done each hour: relations within each organization, then each of its projects.
 
     Raises:
-        StorageError: the database is away, or another process was faster; try again.
+        StorageError: the database is away; try again.
     """
-    hour, meter = floor_hour(await settled(svc)), svc.meter()
-    projects = await svc.source.projects()
-    for organization_id, mine in by_organization(projects):
-        due = [project for project in mine if await is_due(svc, project, hour)]
-        if due:
-            relations = await meter.run("relations", due[0].id, _relations(svc, organization_id, mine, hour))
-            index = await meter.run("index", due[0].id, _indexed(svc))
-            for project in due:
-                await analyze_hour(svc, project, meter, hour=hour, relations=relations, index=index)
-    await keep_runs(svc, meter)
+    hour = floor_hour(await settled(svc))
+    async with measured(svc) as meter:
+        for organization_id, mine in by_organization(await svc.source.projects()):
+            due = [project for project in mine if await is_due(svc, project, hour)]
+            if due:
+                work = _relations(svc, organization_id, mine, hour)
+                relations = await meter.run("relations", due[0].id, work)
+                index = await meter.run("index", due[0].id, _indexed(svc))
+                for project in due:
+                    await analyze_hour(svc, project, meter, hour=hour, relations=relations, index=index)
 
 
 async def analyze_hour(
@@ -98,7 +98,8 @@ async def analyze_hour(
             evidence = Evidence(month=month, rhythms=rhythms, around=around, relations=relations)
             advice = _advice(svc, svc.index, evidence)
             await meter.run("recommendations", project.id, _kept(svc, advice))
-    await svc.findings.keep(Findings(states=(moved(position, project.id, HOURS, hour),)))
+    done = Findings(states=(moved(position, project.id, HOURS, hour),))
+    await meter.run("position", project.id, _done(svc, done))
 
 
 # --- parts -------------------------------------------------------------------------------------------------
@@ -152,6 +153,12 @@ async def _advice(
         analyses=await svc.findings.analysis([fact.id for fact in month.facts]),
     )
     return await find_advice(month, facts, index=index, findings=svc.findings, diagnoser=svc.diagnoser)
+
+
+async def _done(svc: HourServices, findings: Findings) -> tuple[None, int]:
+    """Keep that a project was analysed; should another process have been faster, it has kept that."""
+    await svc.findings.keep(findings)
+    return None, 1
 
 
 async def _kept(

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from error_manager.core.errors import StorageError
+from error_manager.core.errors import StorageUnavailableError
 from error_manager.core.types import ProjectId
 from error_manager.storage.findings import AnalysisRun
 
@@ -46,21 +46,22 @@ class StepMeter:
     async def run(self, step: str, project_id: ProjectId, work: Awaitable[tuple[_T, int]]) -> _T | None:
         """Return what a step found, None when it failed; ``work`` gives it with how many items it looked at.
 
-        A fault of ours in one project comes again with the same errors: it is logged and kept with the run,
-        and everything else goes on without it.
+        Whatever goes wrong in one project - a fault of ours, data that the database refuses, another process
+        that was faster, an absent index - is logged and kept with the run, and everything else goes on
+        without it.
 
         Raises:
-            StorageError: the database is away, or another process was faster; try again.
+            StorageUnavailableError: the database is away; it is kept with the run, too. Try again.
         """
         total = self._sums.setdefault(step, _Sum(started_at=self._clock()))
         began, cpu = self._monotonic(), self._cpu_clock()
         try:
             found, items = await work
-        except StorageError:
-            raise
-        except Exception as error:  # noqa: BLE001  # see above
-            _log.exception("analysis_failed", step=step, project_id=project_id)
+        except Exception as error:
             total.failures.append(f"project {project_id}: {type(error).__name__}: {error}")
+            if isinstance(error, StorageUnavailableError):
+                raise
+            _log.exception("analysis_failed", step=step, project_id=project_id)
             return None
         finally:
             total.took_s += self._monotonic() - began
@@ -78,7 +79,7 @@ class StepMeter:
                 cpu_s=total.cpu_s,
                 items=total.items,
                 is_done=not total.failures,
-                detail="; ".join(total.failures)[:_DETAIL],
+                detail="; ".join(total.failures).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_DETAIL],
             )
             for step, total in self._sums.items()
         )

@@ -6,12 +6,15 @@ Apart from ``flows/services.py``: whoever imports this loads numpy, and a servin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from error_manager.core.errors import InboxCorruptError, StorageUnavailableError
+import structlog
+
+from error_manager.core.errors import InboxCorruptError, StorageError, StorageUnavailableError
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_window import floor_hour
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource
@@ -23,6 +26,7 @@ CLOSED_AFTER: Final = timedelta(seconds=120)
 HOURS: Final = "hours"
 """The state that says up to when the hourly analysis has come."""
 _TRIES: Final = 5
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +84,26 @@ async def is_hour_due(svc: AnalysisServices) -> bool:
     return False
 
 
-async def keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:
-    """Keep what the steps of a round cost."""
+@asynccontextmanager
+async def measured(svc: AnalysisServices) -> AsyncIterator[StepMeter]:
+    """Lend what measures the steps of one round; in the end what they cost is kept, however the round ends.
+
+    Raises:
+        StorageError: the database is away. What went wrong in the round goes before that.
+    """
+    meter = svc.meter()
+    try:
+        yield meter
+    except Exception:
+        try:
+            await _keep_runs(svc, meter)
+        except StorageError as error:
+            _log.warning("analysis_runs_lost", detail=str(error))
+        raise
+    await _keep_runs(svc, meter)
+
+
+async def _keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:
     for run in meter.runs():
         await svc.findings.keep(Findings(run=run))
 

@@ -27,7 +27,7 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
     """Analyse what is due, or as much of it as there is time for until ``stop`` is set.
 
     Raises:
-        StorageError: the database is away, or another process was faster.
+        StorageError: the database is away.
     """
     async with open_hour_services(settings, index=index) as services:
         work = asyncio.create_task(analyze_hours(services))

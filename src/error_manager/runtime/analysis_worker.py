@@ -71,12 +71,18 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
 def register(jobs: App, services: MinuteServices, *, analyze_hours: Callable[[], Awaitable[None]]) -> None:
     """Tell the queue what its jobs do. Each minute's job asks for the job of the hour when that is due.
 
-    A job that failed is not tried again: the next minute does what it left.
+    It does so however the minutes went. A job that failed is not tried again: the next minute does what it
+    left.
     """
 
     @jobs.task(name="analyze_hours", queue=QUEUE, lock="analyze_hours", queueing_lock="analyze_hours")
     async def hours() -> None:
         await analyze_hours()
+
+    async def ask_for_hour() -> None:
+        if await is_hour_due(services):
+            with contextlib.suppress(AlreadyEnqueued):
+                await hours.defer_async()
 
     @jobs.periodic(cron="* * * * *")
     @jobs.task(name="analyze_minutes", queue=QUEUE, lock="analyze_minutes", queueing_lock="analyze_minutes")
@@ -84,11 +90,12 @@ def register(jobs: App, services: MinuteServices, *, analyze_hours: Callable[[],
         del timestamp  # the state says where to begin
         try:
             await analysis.analyze_minutes(services)
+        except Exception:
+            await ask_for_hour()  # whatever went wrong with the minutes: the hour needs none of them
+            raise
         finally:
             give_back_memory()
-        if await is_hour_due(services):
-            with contextlib.suppress(AlreadyEnqueued):
-                await hours.defer_async()
+        await ask_for_hour()
 
 
 def hour_command(words: Sequence[str]) -> list[str]:

@@ -7,7 +7,13 @@ from itertools import count
 
 import pytest
 
-from error_manager.core.errors import StorageUnavailableError
+from error_manager.core.errors import (
+    IndexUnavailableError,
+    PoisonBatchError,
+    StaleCursorError,
+    StorageError,
+    StorageUnavailableError,
+)
 from error_manager.core.types import ProjectId
 from error_manager.flows.analysis_meter import StepMeter
 
@@ -38,16 +44,26 @@ async def test_what_steps_cost_is_summed_over_projects():
     assert (second.step, second.items) == ("b", 10)
 
 
-async def test_a_fault_is_kept_with_the_run():
+@pytest.mark.parametrize(
+    "kind", [ValueError, StorageError, PoisonBatchError, StaleCursorError, IndexUnavailableError]
+)
+async def test_a_fault_is_kept_with_the_run(kind):
     """The step has no result in this project; the next project has its own."""
     meter = _meter()
-    assert await meter.run("a", ProjectId(1), _fails(ValueError("odd"))) is None
+    assert await meter.run("a", ProjectId(1), _fails(kind("odd\0"))) is None
     assert await meter.run("a", ProjectId(2), _found("x")) == "x"
     (run,) = meter.runs()
-    assert (run.is_done, run.items, run.detail) == (False, 10, "project 1: ValueError: odd")
+    assert (run.is_done, run.items, run.detail) == (
+        False,
+        10,
+        f"project 1: {kind.__name__}: odd\N{REPLACEMENT CHARACTER}",
+    )
 
 
 async def test_an_absent_database_ends_the_round():
     """It comes again; nothing is wrong with the errors."""
+    meter = _meter()
     with pytest.raises(StorageUnavailableError):
-        await _meter().run("a", ProjectId(1), _fails(StorageUnavailableError("away")))
+        await meter.run("a", ProjectId(1), _fails(StorageUnavailableError("away")))
+    (run,) = meter.runs()
+    assert (run.is_done, run.detail) == (False, "project 1: StorageUnavailableError: away")

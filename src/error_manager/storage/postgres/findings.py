@@ -152,6 +152,7 @@ async def _records(connection: Connection, statement: str, records: Iterable[dic
 
 
 async def _replace_forecasts(connection: Connection, forecasts: ForecastSet) -> None:
+    await connection.execute(_SQL["lock_forecasts"], {"project": forecasts.project_id})
     await connection.execute(_SQL["drop_forecasts"], {"project": forecasts.project_id})
     async with connection.cursor() as cursor:
         await cursor.executemany(_SQL["add_forecast"], [_forecast(row) for row in forecasts.rows])
@@ -159,6 +160,7 @@ async def _replace_forecasts(connection: Connection, forecasts: ForecastSet) -> 
 
 async def _replace_correlations(connection: Connection, correlations: CorrelationSet) -> None:
     organization = {"organization": correlations.organization_id}
+    await connection.execute(_SQL["lock_correlations"], organization)
     await connection.execute(_SQL["drop_correlations"], organization)
     if correlations.rows:
         rows = Jsonb([_correlation(row) for row in correlations.rows])

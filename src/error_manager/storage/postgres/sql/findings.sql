@@ -66,6 +66,14 @@ RETURNING id
 SELECT id, project_id, at, kind, version, environment, source, note FROM changes
 WHERE project_id = %(project_id)s AND kind = 'release' AND environment = %(environment)s AND version = %(version)s
 
+-- name: lock_forecasts
+-- Of two that replace the same at once, the later one must see what the former has put there.
+SELECT o.id
+FROM organizations o
+JOIN projects p ON p.organization_id = o.id
+WHERE p.id = %(project)s
+FOR NO KEY UPDATE OF o
+
 -- name: drop_forecasts
 DELETE FROM forecasts WHERE project_id = %(project)s
 
@@ -74,6 +82,10 @@ INSERT INTO forecasts (project_id, scope_kind, scope_key, step_s, start_at, made
     upper95, sums)
 VALUES (%(project_id)s, %(scope_kind)s, %(scope_key)s, %(step_s)s, %(start_at)s, %(made_at)s, %(point)s, %(lower80)s,
     %(upper80)s, %(lower95)s, %(upper95)s, %(sums)s)
+
+-- name: lock_correlations
+-- As lock_forecasts. It keeps nobody from adding a project meanwhile.
+SELECT id FROM organizations WHERE id = %(organization)s FOR NO KEY UPDATE
 
 -- name: drop_correlations
 DELETE FROM error_correlations WHERE organization_id = %(organization)s
