@@ -159,7 +159,7 @@ class RateWatch:
     async def _study(
         self, project_id: ProjectId, detector: RateDetector, window: Buckets
     ) -> tuple[list[Anomaly], int, frozenset[str]]:
-        """Return the anomalies of a window, how many counts that were, and which modules are of one pattern."""
+        """Return the anomalies of a window, how many counts it has, and the modules of one pattern."""
         start, end = moment(window.start_s), moment(window.end_s)
         facts = await self._source.patterns(project_id, since=start - HISTORY)
         regrouped = await self._source.regrouped(project_id, since=start)
