@@ -194,3 +194,12 @@ class AnalysisSourceContract:
         ]
         later = await source.releases(ONE, since=event(60).timestamp)
         assert {release.version for release in later} == {"1.1"}
+
+    async def test_a_release_whose_first_error_was_earlier_is_told(self, source) -> None:
+        """It came late, or nobody noted it: with its first error of all, not that since then."""
+        found = await source.releases(ONE, since=START + timedelta(hours=1, minutes=30))
+        assert [(r.version, r.environment, r.at) for r in found[:2]] == [
+            ("1.0", "staging", event(0).timestamp),
+            ("1.0", "production", event(1).timestamp),
+        ]
+        assert {r.version for r in found[2:]} == {"1.1"}

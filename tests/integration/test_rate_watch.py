@@ -11,6 +11,7 @@ from tests.contract.rule_store_contract import stored
 
 from error_manager.core.errors import StaleCursorError
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, PatternId, ProjectId
+from error_manager.flows import rate_watch
 from error_manager.flows.rate_watch import MINUTES, RateWatch
 from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.findings import AnomalyFilter, ScopeKind
@@ -138,7 +139,7 @@ async def test_minutes_that_nobody_collected_say_nothing() -> None:
     assert await _found(store) == []
 
 
-async def test_a_pattern_that_was_merged_begins_anew(monkeypatch) -> None:
+async def test_a_pattern_that_was_merged_begins_anew() -> None:
     """Its open anomaly ends; it goes on as one that is known."""
     source, store = _source(), _store()
     watch = RateWatch(source, store)
@@ -150,3 +151,32 @@ async def test_a_pattern_that_was_merged_begins_anew(monkeypatch) -> None:
     source.moved[PatternId(1)] = at
     await watch.watch(PROJECT, until=at + MINUTE)
     assert (await store.anomaly(open_one.id)).ended_at == at
+
+
+async def test_an_anomaly_ends_whose_pattern_was_merged_while_nobody_watched(monkeypatch) -> None:
+    """A new process replays the last hour with the patterns of now; all pages of open anomalies are read."""
+    monkeypatch.setattr(rate_watch, "_PAGE", 1)
+    source, store = _source(), _store()
+    at = BURST + 5 * MINUTE
+    await RateWatch(source, store).watch(PROJECT, until=at)
+    merged = MemoryAnalysisSource(
+        _errors(), projects={PROJECT.id: 1}, homes=dict.fromkeys(source._homes, PatternId(2))
+    )
+    merged.moved[PatternId(2)] = at
+    await RateWatch(merged, store).watch(PROJECT, until=at + MINUTE)
+    page = await store.anomalies(AnomalyFilter(), limit=9, cursor=None)
+    ends = {(one.scope.kind, one.scope.key): one.ended_at for one in page.items}
+    assert ends == {
+        (ScopeKind.PATTERN, "1"): at,
+        (ScopeKind.PROJECT, ""): None,
+        (ScopeKind.SEVERITY, "error"): None,
+    }
+
+
+async def test_what_was_told_goes_on_in_the_next_process() -> None:
+    """Only what is followed no longer ends: a kept detector knows what it told."""
+    source, store = _source(), _store()
+    await RateWatch(source, store).watch(PROJECT, until=BURST + 5 * MINUTE)
+    await RateWatch(source, store).watch(PROJECT, until=BURST + 6 * MINUTE)
+    page = await store.anomalies(AnomalyFilter(), limit=9, cursor=None)
+    assert [one.ended_at for one in page.items] == [None] * 3

@@ -50,6 +50,18 @@ class RateDetector:
         """The series, in the order of the counts that ``update`` takes."""
         return tuple(self._state.keys)
 
+    @property
+    def told(self) -> frozenset[tuple[str, float]]:
+        """The incidents that were told and go on: series and ``started_s`` of the alert."""
+        state = self._state
+        incidents = np.flatnonzero((state["kind"] > 0) & (state["is_told"] != 0))
+        growths = np.flatnonzero(~np.isnan(state["growth"]) & (state["growth_told"] != 0))
+        return frozenset(
+            (state.keys[place], float(state[name][place]) * STEP_S)
+            for name, places in (("started", incidents), ("growth", growths))
+            for place in places
+        )
+
     def add(self, keys: Iterable[str], *, group: int = 0, is_known: bool = False) -> None:
         """Watch more series, behind those there are.
 

@@ -8,7 +8,7 @@ was killed in between begins there again, and of two that do the same only one c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from error_manager.flows.analysis_services import AnalysisServices, measured, settled
@@ -21,6 +21,8 @@ from error_manager.storage.findings import Change, ChangeKind, Findings
 
 RELEASES: Final = "releases"
 """The state that says up to when releases were looked for."""
+LATE: Final = timedelta(hours=6)
+"""So long before that errors are looked at again: those of clients that were offline are stored later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,9 @@ async def analyze_minutes(svc: MinuteServices) -> None:
 async def note_releases(
     svc: AnalysisServices, project: AnalysedProject, *, until: datetime
 ) -> tuple[None, int]:
-    """Keep the first error of each new release as a change; return how many there are."""
+    """Keep the first error of each release that is no change yet as one; return how many there are."""
     state = await svc.findings.state(project.id, RELEASES)
-    since = until - HISTORY if state is None else state.through_at
+    since = until - HISTORY if state is None else state.through_at - LATE
     seen = await svc.source.releases(project.id, since=since)
     changes = tuple(
         Change(

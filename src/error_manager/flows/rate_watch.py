@@ -57,7 +57,7 @@ RATES: Final = "rates"
 _AT_ONCE: Final = timedelta(hours=6)
 _DEPLOYS: Final = timedelta(hours=4)
 _FIRST: Final = timedelta(days=1)
-_MOST: Final = 500
+_PAGE: Final = 500
 _SEVERITIES: Final = {severity.rank: severity.value for severity in Severity}
 _log = structlog.get_logger()
 
@@ -143,7 +143,8 @@ class RateWatch:
     ) -> tuple[AnalysisState, int]:
         """Let a detector take in a window, keep what it tells; return where it stands and how many counts."""
         end = moment(window.end_s)
-        anomalies, count = await self._study(project_id, held.detector, window)
+        found, count, alone = await self._study(project_id, held.detector, window)
+        ended = await self._ended(project_id, held.detector, alone, moment(window.start_s))
         step = moved(position, project_id, MINUTES, end)
         states, kept_at = [step], held.kept_at
         if kept_at is None or floor_hour(end) > kept_at:
@@ -151,20 +152,19 @@ class RateWatch:
             before = await self._findings.state(project_id, RATES) if kept_at else None
             states.append(moved(before, project_id, RATES, end, content=content))
             kept_at = end
-        await self._findings.keep(Findings(states=tuple(states), anomalies=tuple(anomalies)))
+        await self._findings.keep(Findings(states=tuple(states), anomalies=(*ended, *found)))
         self._held[project_id] = _Held(detector=held.detector, through_at=end, kept_at=kept_at)
         return step.state, count
 
     async def _study(
         self, project_id: ProjectId, detector: RateDetector, window: Buckets
-    ) -> tuple[list[Anomaly], int]:
-        """Return the anomalies of a window, and those that end because their series does."""
+    ) -> tuple[list[Anomaly], int, frozenset[str]]:
+        """Return the anomalies of a window, how many counts it has, and the modules of one pattern."""
         start, end = moment(window.start_s), moment(window.end_s)
         facts = await self._source.patterns(project_id, since=start - HISTORY)
         regrouped = await self._source.regrouped(project_id, since=start)
-        gone = _fit_series(detector, facts, regrouped, start_s=window.start_s)
+        _fit_series(detector, facts, regrouped, start_s=window.start_s)
         alone = _single(facts)
-        ended = await self._ended(project_id, gone | alone, start) if gone else []
         is_collected = await collection(self._source, window)
         patterns = await self._source.minutes(project_id, since=start, until=end)
         severities = await self._source.severity_minutes(project_id, since=start, until=end)
@@ -180,7 +180,7 @@ class RateWatch:
             deploys=deploys,
         )
         found = [_anomaly(project_id, one, updated_at=end) for one in alerts if one.key not in alone]
-        return [*ended, *found], len(detector.keys) * window.count
+        return found, len(detector.keys) * window.count, alone
 
     async def _deploys(self, project_id: ProjectId, start: datetime, end: datetime) -> tuple[Deploy, ...]:
         changes = await read_rollouts(
@@ -192,15 +192,26 @@ class RateWatch:
         )
         return tuple(Deploy(at_s=change.at.timestamp()) for change in reversed(changes))
 
-    async def _ended(self, project_id: ProjectId, keys: frozenset[str], at: datetime) -> list[Anomaly]:
-        """Return the open anomalies of series that are not watched any longer, as ended."""
-        where = AnomalyFilter(project_ids=(project_id,), is_open=True)
-        page = await self._findings.anomalies(where, limit=_MOST, cursor=None)
-        return [
-            replace(one, ended_at=max(at, one.started_at), updated_at=at)
-            for one in page.items
-            if _key(one.scope.kind.value, one.scope.key) in keys
-        ]
+    async def _ended(
+        self, project_id: ProjectId, detector: RateDetector, alone: frozenset[str], at: datetime
+    ) -> list[Anomaly]:
+        """Return the open anomalies that a detector does not follow, as ended: nobody else would end them.
+
+        So it is with a series that is watched no longer or began anew, also while no detector was held. One
+        that is over by now is among them too; what the detector tells of it counts.
+        """
+        followed = {(key, moment(started_s)) for key, started_s in detector.told if key not in alone}
+        where = AnomalyFilter(project_ids=(project_id,), scale=Scale.MINUTE, is_open=True)
+        ended, cursor, is_first = [], None, True
+        while is_first or cursor is not None:
+            page = await self._findings.anomalies(where, limit=_PAGE, cursor=cursor)
+            ended += [
+                replace(one, ended_at=max(at, one.started_at), updated_at=at)
+                for one in page.items
+                if (_key(one.scope.kind.value, one.scope.key), one.started_at) not in followed
+            ]
+            cursor, is_first = page.next, False
+        return ended
 
 
 def _fit_series(
@@ -209,8 +220,8 @@ def _fit_series(
     regrouped: frozenset[PatternId],
     *,
     start_s: float,
-) -> frozenset[str]:
-    """Make a detector watch the series there are now; return those it watches no longer.
+) -> None:
+    """Make a detector watch the series there are now.
 
     A pattern whose past was regrouped begins anew: what it knew was of other errors. In the first day of a
     project every pattern is new; none of them is told as a birth.
@@ -222,12 +233,10 @@ def _fit_series(
     wanted |= {_key(SEVERITY, name): True for name in _SEVERITIES.values()}
     wanted[_key(PROJECT, "")] = True
     changed = {_key(PATTERN, str(number)) for number in regrouped}
-    gone = frozenset(key for key in detector.keys if key not in wanted or key in changed)
-    detector.remove(gone)
+    detector.remove(key for key in detector.keys if key not in wanted or key in changed)
     fresh = wanted.keys() - set(detector.keys)
     for is_known in (True, False):
         detector.add([key for key in sorted(fresh) if wanted[key] is is_known], is_known=is_known)
-    return gone
 
 
 def _single(facts: Sequence[PatternFact]) -> frozenset[str]:

@@ -161,7 +161,7 @@ class AnalysisSource(Protocol):
         ...
 
     async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
-        """Return the releases that are no change yet and had no error before that hour."""
+        """Return the releases with errors since that hour that are no change yet, with their first error."""
         ...
 
     async def cursors(self) -> Mapping[int, Cursor]:

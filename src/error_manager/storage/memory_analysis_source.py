@@ -145,14 +145,16 @@ class MemoryAnalysisSource:
     async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
         """Return the releases that are no change yet (see the protocol)."""
         first: dict[tuple[str, str], datetime] = {}
+        last: dict[tuple[str, str], datetime] = {}
         for error in self._of(project_id):
             event = error.event
             if event.release and (project_id, event.environment, event.release) not in self.known_releases:
                 first.setdefault((event.environment, event.release), event.timestamp)
+                last[event.environment, event.release] = event.timestamp
         return tuple(
             ReleaseSeen(version=version, environment=environment, at=at)
             for (environment, version), at in sorted(first.items(), key=lambda item: (item[1], item[0]))
-            if at >= _floor(since, _HOUR)
+            if last[environment, version] >= _floor(since, _HOUR)
         )
 
     async def cursors(self) -> Mapping[int, Cursor]:

@@ -108,33 +108,33 @@ WHERE r.place = 1
 ORDER BY r.pattern_id, r.key
 
 -- name: read_releases
--- Days are kept for good, so a release that is in none before is new. The exact time costs a look at the errors of an
--- hour, so it is taken once.
-SELECT r.environment, r.release, min(e.timestamp)
-FROM (
-    SELECT environment, release, min(bucket) AS hour FROM rollup_hour
-    WHERE project_id = %(project)s AND bucket >= date_trunc('hour', %(since)s::timestamptz)
-        AND release NOT IN ('', '(other)')
+-- Hours and days are kept for good, errors are not: without them a release began with its hour. Where its first error is
+-- costs a look at the days of the project, so only releases are looked for that are no change yet.
+WITH fresh AS MATERIALIZED (
+    SELECT DISTINCT h.environment, h.release FROM rollup_hour h
+    WHERE h.project_id = %(project)s AND h.bucket >= date_trunc('hour', %(since)s::timestamptz)
+        AND h.release NOT IN ('', '(other)')
         AND NOT EXISTS (
             SELECT FROM changes c
-            WHERE c.project_id = %(project)s AND c.kind = 'release' AND c.environment = rollup_hour.environment
-                AND c.version = rollup_hour.release
+            WHERE c.project_id = %(project)s AND c.kind = 'release' AND c.environment = h.environment
+                AND c.version = h.release
         )
+), days AS MATERIALIZED (
+    SELECT environment, release, min(d.bucket) AS day
+    FROM fresh JOIN rollup_day d USING (environment, release)
+    WHERE d.project_id = %(project)s
     GROUP BY environment, release
-) r
-JOIN project_errors e ON e.project_id = %(project)s AND e.timestamp >= r.hour AND e.timestamp < r.hour + interval '1 hour'
-    AND e.release = r.release AND e.environment = r.environment
-WHERE NOT EXISTS (
-    SELECT FROM rollup_day d
-    WHERE d.project_id = %(project)s AND d.bucket < date_trunc('day', %(since)s::timestamptz)
-        AND d.release = r.release AND d.environment = r.environment
-) AND NOT EXISTS (
-    SELECT FROM rollup_hour h
-    WHERE h.project_id = %(project)s AND h.bucket >= date_trunc('day', %(since)s::timestamptz)
-        AND h.bucket < date_trunc('hour', %(since)s::timestamptz)
-        AND h.release = r.release AND h.environment = r.environment
+), hours AS MATERIALIZED (
+    SELECT environment, release, min(h.bucket) AS hour
+    FROM days JOIN rollup_hour h USING (environment, release)
+    WHERE h.project_id = %(project)s AND h.bucket >= days.day AND h.bucket < days.day + interval '1 day'
+    GROUP BY environment, release
 )
-GROUP BY r.environment, r.release
+SELECT r.environment, r.release, coalesce(min(e.timestamp), r.hour)
+FROM hours r
+LEFT JOIN project_errors e ON e.project_id = %(project)s AND e.timestamp >= r.hour
+    AND e.timestamp < r.hour + interval '1 hour' AND e.release = r.release AND e.environment = r.environment
+GROUP BY r.environment, r.release, r.hour
 ORDER BY 3, 1, 2
 
 -- name: read_cursors
