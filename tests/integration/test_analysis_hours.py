@@ -74,6 +74,33 @@ def _errors():
     return [stored(number, _event(number, at, place)) for number, (at, place) in enumerate(made)]
 
 
+class _Samples:
+    """Errors of patterns, as ``PatternSource`` tells them."""
+
+    def __init__(self):
+        self.first = {}
+        for error in _errors():
+            self.first.setdefault(error.entry.fingerprint.group_id, error)
+
+    def _keys(self):
+        return {PatternKey(ONE, PatternId(number)): one for number, one in enumerate(self.first.values(), 1)}
+
+    async def patterns(self):
+        return frozenset(self._keys())
+
+    async def samples(self, keys):
+        known = self._keys()
+        return tuple(
+            PatternSample(
+                key=key,
+                body=msgspec.json.encode(event_to_json(known[key].event)),
+                title=known[key].entry.title,
+                message=known[key].event.message,
+            )
+            for key in keys
+        )
+
+
 @pytest.fixture
 def svc():
     """The services over memory, without an index."""
@@ -87,7 +114,8 @@ def svc():
         clock=lambda: NOW,
         monotonic=time.monotonic,
         cpu_clock=time.process_time,
-        diagnoser=None,
+        diagnoser=load_diagnoser(),
+        samples=_Samples(),
         index=None,
     )
 
@@ -113,7 +141,8 @@ async def test_an_hour_is_analysed_once(svc) -> None:
         assert (one.rates or {})["expected"] > 0
     runs = await svc.findings.latest_runs()
     assert {run.step for run in runs} == {
-        "forecasts", "frequencies", "index", "month", "position", "relations", "risks", "surroundings",
+        "forecasts", "frequencies", "index", "month", "position", "recommendations",
+        "relations", "risks", "surroundings",
     }  # fmt: skip
     assert all(run.is_done for run in runs)
 
@@ -143,42 +172,25 @@ async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:
     assert await is_hour_due(svc)
 
 
-class _Samples:
-    """Errors of patterns, as ``PatternSource`` tells them."""
-
-    def __init__(self):
-        self.first = {}
-        for error in _errors():
-            self.first.setdefault(error.entry.fingerprint.group_id, error)
-
-    def _keys(self):
-        return {PatternKey(ONE, PatternId(number)): one for number, one in enumerate(self.first.values(), 1)}
-
-    async def patterns(self):
-        return frozenset(self._keys())
-
-    async def samples(self, keys):
-        known = self._keys()
-        return tuple(
-            PatternSample(
-                key=key,
-                body=msgspec.json.encode(event_to_json(known[key].event)),
-                title=known[key].entry.title,
-                message=known[key].event.message,
-            )
-            for key in keys
-        )
-
-
 async def test_patterns_are_indexed_before_similar_ones_are_looked_for(svc) -> None:
     """All three raise the same type; each has neighbours and is told what to do by its evidence."""
     index = IndexServices(index=MemoryVectors(), source=_Samples())
-    await analyze_hours(replace(svc, index=index, diagnoser=load_diagnoser()))
+    await analyze_hours(replace(svc, index=index))
     assert await index.index.count() == 3
     found = await svc.findings.analysis([PatternId(1), PatternId(2)])
     assert {one.pattern_id for one in found[PatternId(1)].neighbours} == {2, 3}
     upstream = [one for one in found[PatternId(2)].recommendations if one.key.startswith("upstream")]
     assert upstream[0].evidence[0].link == "/patterns/1/1"
+
+
+async def test_without_an_index_patterns_are_advised(svc) -> None:
+    """Switched off: the evidence and the errors themselves say enough; similar patterns are left out."""
+    await analyze_hours(svc)
+    (one,) = (await svc.findings.analysis([PatternId(2)])).values()
+    assert one.neighbours is None
+    upstream = [advice for advice in one.recommendations if advice.key.startswith("upstream")]
+    assert upstream[0].evidence[0].link == "/patterns/1/1"
+    assert any(not advice.key.startswith("upstream") for advice in one.recommendations)
 
 
 class _Away(MemoryVectors):
@@ -189,7 +201,7 @@ class _Away(MemoryVectors):
 async def test_an_absent_index_stops_nothing_else(svc) -> None:
     """Recommendations go by what is known; similar patterns wait."""
     index = IndexServices(index=_Away(), source=_Samples())
-    await analyze_hours(replace(svc, index=index, diagnoser=load_diagnoser()))
+    await analyze_hours(replace(svc, index=index))
     (one,) = (await svc.findings.analysis([PatternId(2)])).values()
     assert one.neighbours is None
     assert one.recommendations

@@ -156,14 +156,6 @@ async def test_a_job_whose_process_died_blocks_nothing(database) -> None:
         assert await analysis_worker.clear_stalled(jobs) == 0
 
 
-def test_the_hour_runs_with_the_settings_of_this_process() -> None:
-    """Its command line is ours with the role of the hour, without our pipe."""
-    ours = ["py", "-m", "error_manager", "worker", "--role", "analysis", "--data-dir", "d", "--pipe-fd", "5"]
-    assert analysis_worker.hour_command(ours) == [
-        "py", "-m", "error_manager", "worker", "--role", "analysis-hour", "--data-dir", "d",
-    ]  # fmt: skip
-
-
 async def test_a_failed_hour_is_told() -> None:
     """The job fails, so that it is seen."""
     await analysis_worker.run_hours([sys.executable, "-c", "pass"])

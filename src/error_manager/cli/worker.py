@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from error_manager.cli.options import add_settings_options, settings_of
+from error_manager.cli.options import add_settings_options, given_settings, words_of
 from error_manager.runtime.log import configure_logging
+from error_manager.runtime.program import program
+from error_manager.runtime.settings import load_settings
 
 _ROLES: Final = MappingProxyType(
     {
@@ -37,7 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Work until told to stop."""
-    settings = settings_of(args)
+    given = given_settings(args)
+    settings = load_settings(given)
     configure_logging(settings.log.level)
-    code: int = import_module(_ROLES[args.role]).main(settings, index=args.index, pipe_fd=args.pipe_fd)
+    main = import_module(_ROLES[args.role]).main
+    if args.role == "analysis":
+        words = words_of(given, settings.data_dir)
+        hour = program("worker", words, "--role", "analysis-hour", "--index", str(args.index))
+        main = partial(main, hour_command=hour)
+    code: int = main(settings, index=args.index, pipe_fd=args.pipe_fd)
     return code

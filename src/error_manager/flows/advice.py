@@ -36,7 +36,7 @@ from error_manager.storage.findings import (
     PatternAnalysis,
     Recommendation,
 )
-from error_manager.storage.vectors import MAX_POINTS, PatternKey
+from error_manager.storage.vectors import MAX_POINTS, PatternKey, PatternSource
 
 _MOST_PATTERNS: Final = 100_000
 _WEEK: Final = timedelta(days=7)
@@ -77,7 +77,7 @@ async def find_advice(
     month: Month,
     facts: Facts,
     *,
-    index: IndexServices,
+    samples: PatternSource,
     findings: FindingStore,
     diagnoser: Diagnoser,
 ) -> tuple[tuple[PatternAnalysis, ...], int]:
@@ -93,7 +93,7 @@ async def find_advice(
         month=month,
         facts=facts,
         families=diagnoser.families,
-        matches=await _diagnosed(index, diagnoser, month),
+        matches=await _diagnosed(samples, diagnoser, month),
         changes=changes,
         tags=facts.tags,
         fixes=await findings.fixes(sorted(near)),
@@ -104,13 +104,13 @@ async def find_advice(
 
 
 async def _diagnosed(
-    index: IndexServices, diagnoser: Diagnoser, month: Month
+    samples: PatternSource, diagnoser: Diagnoser, month: Month
 ) -> dict[PatternId, tuple[FamilyMatch, ...]]:
     codes = {fact.id: fact.error_code for fact in month.facts}
     keys = [PatternKey(project_id=month.project.id, pattern_id=number) for number in codes]
     found = {}
     for start in range(0, len(keys), MAX_POINTS):
-        for sample in await index.source.samples(keys[start : start + MAX_POINTS]):
+        for sample in await samples.samples(keys[start : start + MAX_POINTS]):
             number = sample.key.pattern_id
             symptoms = symptoms_of(event_of(sample), code=codes[number])
             found[number] = await asyncio.to_thread(diagnoser.diagnose, symptoms)

@@ -33,15 +33,17 @@ from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.findings import CorrelationSet, Findings, PatternAnalysis
+from error_manager.storage.vectors import PatternSource
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourServices(AnalysisServices):
-    """What the analysis of hours needs beside: the knowledge, and the index of similar errors if any."""
+    """What the analysis of hours needs beside: knowledge, newest errors, the index of similar ones if any."""
 
     diagnoser: Diagnoser
+    samples: PatternSource
     index: IndexServices | None
 
 
@@ -94,10 +96,9 @@ async def analyze_hour(
             await meter.run("risks", project.id, _kept(svc, risks))
         if index is not None:
             await meter.run("similar", project.id, _kept(svc, find_kin(index, svc.findings, month)))
-        if svc.index is not None and rhythms is not None and around is not None:
+        if rhythms is not None and around is not None:
             evidence = Evidence(month=month, rhythms=rhythms, around=around, relations=relations)
-            advice = _advice(svc, svc.index, evidence)
-            await meter.run("recommendations", project.id, _kept(svc, advice))
+            await meter.run("recommendations", project.id, _kept(svc, _advice(svc, evidence)))
     done = Findings(states=(moved(position, project.id, HOURS, hour),))
     await meter.run("position", project.id, _done(svc, done))
 
@@ -142,9 +143,7 @@ async def _frequencies(svc: HourServices, month: Month) -> tuple[Rhythms, int]:
     return found, items
 
 
-async def _advice(
-    svc: HourServices, index: IndexServices, evidence: Evidence
-) -> tuple[tuple[PatternAnalysis, ...], int]:
+async def _advice(svc: HourServices, evidence: Evidence) -> tuple[tuple[PatternAnalysis, ...], int]:
     month = evidence.month
     facts = Facts(
         frequencies=evidence.rhythms.found,
@@ -152,7 +151,9 @@ async def _advice(
         relations=evidence.relations,
         analyses=await svc.findings.analysis([fact.id for fact in month.facts]),
     )
-    return await find_advice(month, facts, index=index, findings=svc.findings, diagnoser=svc.diagnoser)
+    return await find_advice(
+        month, facts, samples=svc.samples, findings=svc.findings, diagnoser=svc.diagnoser
+    )
 
 
 async def _done(svc: HourServices, findings: Findings) -> tuple[None, int]:

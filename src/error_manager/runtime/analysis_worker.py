@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -40,18 +39,26 @@ _KEPT_HOURS: Final = 8 * 24
 _log = structlog.get_logger()
 
 
-def main(settings: Settings, *, index: int, pipe_fd: int | None) -> int:
-    """Run the analysis until told to stop or the supervisor is gone; return the exit code."""
+def main(settings: Settings, *, index: int, pipe_fd: int | None, hour_command: Sequence[str]) -> int:
+    """Run the analysis until told to stop or the supervisor is gone; return the exit code.
+
+    Args:
+        settings: of this data folder.
+        index: number of this process.
+        pipe_fd: as ``run_until_told`` takes it.
+        hour_command: the command line of the process that analyses an hour, without a pipe.
+    """
     os.nice(_NICE)
     use_one_arena()
-    return run_until_told(lambda stop: run(settings, index=index, stop=stop), pipe_fd=pipe_fd)
+    return run_until_told(
+        lambda stop: run(settings, index=index, hour_command=hour_command, stop=stop), pipe_fd=pipe_fd
+    )
 
 
-async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
+async def run(settings: Settings, *, index: int, hour_command: Sequence[str], stop: asyncio.Event) -> None:
     """Take jobs until ``stop`` is set; while the database is away, try again with growing pauses."""
     work = build(settings, index=index)
-    command = hour_command(sys.orig_argv)
-    register(work.jobs, work.services, analyze_hours=lambda: run_hours(command))
+    register(work.jobs, work.services, analyze_hours=lambda: run_hours(hour_command))
     await work.parts.connections.open()
     failures = 0
     try:
@@ -96,16 +103,6 @@ def register(jobs: App, services: MinuteServices, *, analyze_hours: Callable[[],
         finally:
             give_back_memory()
         await ask_for_hour()
-
-
-def hour_command(words: Sequence[str]) -> list[str]:
-    """Return the command line of the process that analyses an hour, from that of this one."""
-    command = list(words)
-    if "--pipe-fd" in command:
-        place = command.index("--pipe-fd")
-        del command[place : place + 2]
-    command[command.index("--role") + 1] = "analysis-hour"
-    return command
 
 
 async def run_hours(command: Sequence[str]) -> None:

@@ -109,7 +109,7 @@ async def test_a_fault_in_one_project_leaves_the_hours_of_the_others_alone(kind)
     findings = _Findings(
         lambda found: any(step.state.project_id == ONE for step in found.states), kind("odd")
     )
-    svc = HourServices(**_shared(findings), diagnoser=None, index=None)
+    svc = HourServices(**_shared(findings), diagnoser=None, samples=None, index=None)
     await analyze_hours(svc)
     assert await svc.findings.state(ONE, HOURS) is None
     assert (await svc.findings.state(TWO, HOURS)).through_at == NOW.replace(minute=0)

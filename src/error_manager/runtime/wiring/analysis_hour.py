@@ -10,6 +10,7 @@ from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.analysis_parts import parts
 from error_manager.runtime.wiring.indexing import index_services
 from error_manager.runtime.wiring.knowledge import load_diagnoser
+from error_manager.storage.postgres.samples import PostgresSamples
 
 
 @asynccontextmanager
@@ -24,7 +25,10 @@ async def open_hour_services(settings: Settings, *, index: int) -> AsyncIterator
     similar = index_services(settings, shared.connections) if settings.index.is_enabled else None
     try:
         yield HourServices(
-            **shared.services, diagnoser=load_diagnoser(), index=similar[0] if similar else None
+            **shared.services,
+            diagnoser=load_diagnoser(),
+            samples=PostgresSamples(shared.connections),
+            index=similar[0] if similar else None,
         )
     finally:
         if similar is not None:
