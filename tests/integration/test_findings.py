@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import psycopg
 import pytest
 from tests.contract.finding_store_contract import PATTERNS, FindingStoreContract
 
-from error_manager.core.types import PatternStatus
+from error_manager.core.types import PatternStatus, ProjectId
+from error_manager.flows.analysis_window import moved
+from error_manager.storage.findings import Findings
 from error_manager.storage.postgres.connection import pool
 from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.queries import PostgresQueries
@@ -57,3 +61,16 @@ class TestPostgresFindings(FindingStoreContract):
             )
 
         return resolve
+
+
+async def test_a_damaged_state_says_where_it_stood(connections) -> None:
+    """Its step goes on from there without what was in it, and replaces it."""
+    store, one, at = PostgresFindings(connections), ProjectId(1), datetime(2026, 5, 4, tzinfo=UTC)
+    await store.keep(Findings(states=(moved(None, one, "rates", at, content=b"known"),)))
+    async with connections.connection() as connection:
+        await connection.execute("UPDATE analysis_state SET content = 'damaged'")
+    found = await store.state(one, "rates")
+    assert (found.through_at, found.content) == (at, b"")
+    later = moved(found, one, "rates", at + timedelta(minutes=1), content=b"anew")
+    await store.keep(Findings(states=(later,)))
+    assert (await store.state(one, "rates")).content == b"anew"
