@@ -1,8 +1,8 @@
 """Patterns into the index of vectors, and questions to it (seed boxes: Cluster Engine, Qdrant Adapter).
 
-The database is the truth: what the index lacks, or has too much, is told by comparing ids, so an index that was
-lost fills itself. Which patterns have other errors than before, the caller tells. Questions never fail because
-the index is away: the answer says that it is degraded.
+The database is the truth: what the index lacks, or has too much, is told by comparing ids, so an index that
+was lost fills itself. Which patterns have other errors than before, the caller tells. Questions never fail
+because the index is away: the answer says that it is degraded.
 """
 
 from __future__ import annotations
