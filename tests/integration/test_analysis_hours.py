@@ -193,6 +193,34 @@ async def test_without_an_index_patterns_are_advised(svc) -> None:
     assert any(not advice.key.startswith("upstream") for advice in one.recommendations)
 
 
+async def test_a_regrouped_pattern_is_indexed_again_even_when_the_index_was_away(svc) -> None:
+    """Its vector was of other errors; the others keep theirs."""
+    upserts = []
+
+    class Told(MemoryVectors):
+        is_away = False
+
+        async def keys(self):
+            if self.is_away:
+                raise IndexUnavailableError("away")
+            return await super().keys()
+
+        async def upsert(self, points):
+            upserts.append([point.key.pattern_id for point in points])
+            await super().upsert(points)
+
+    vectors = Told()
+    svc = replace(svc, index=IndexServices(index=vectors, source=_Samples()), diagnoser=load_diagnoser())
+    await analyze_hours(svc)
+    assert upserts == [[1, 2, 3]]
+    svc.source.moved[PatternId(2)] = HOUR + timedelta(minutes=10)
+    for hours, is_away in ((1, True), (2, False), (4, False)):
+        vectors.is_away = is_away
+        now = NOW + timedelta(hours=hours)
+        await analyze_hours(replace(svc, clock=lambda now=now: now))
+    assert upserts == [[1, 2, 3], [2]]
+
+
 class _Away(MemoryVectors):
     async def keys(self):
         raise IndexUnavailableError("away")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from tests.contract.finding_store_contract import ONE, PATTERNS, FindingStoreContract, correlation, forecast
 
-from error_manager.core.types import PatternStatus
+from error_manager.core.types import PatternStatus, ProjectId
+from error_manager.flows.analysis_window import moved
 from error_manager.storage.findings import CorrelationFilter, CorrelationSet, Findings, ForecastSet
 from error_manager.storage.postgres.connection import pool
 from error_manager.storage.postgres.findings import PostgresFindings
@@ -97,3 +99,16 @@ class TestPostgresFindings(FindingStoreContract):
             )
 
         return resolve
+
+
+async def test_a_damaged_state_says_where_it_stood(connections) -> None:
+    """Its step goes on from there without what was in it, and replaces it."""
+    store, one, at = PostgresFindings(connections), ProjectId(1), datetime(2026, 5, 4, tzinfo=UTC)
+    await store.keep(Findings(states=(moved(None, one, "rates", at, content=b"known"),)))
+    async with connections.connection() as connection:
+        await connection.execute("UPDATE analysis_state SET content = 'damaged'")
+    found = await store.state(one, "rates")
+    assert (found.through_at, found.content) == (at, b"")
+    later = moved(found, one, "rates", at + timedelta(minutes=1), content=b"anew")
+    await store.keep(Findings(states=(later,)))
+    assert (await store.state(one, "rates")).content == b"anew"

@@ -12,9 +12,11 @@ from tests.contract.rule_store_contract import stored
 from error_manager.core.errors import StaleCursorError
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, PatternId, ProjectId
 from error_manager.flows import rate_watch
-from error_manager.flows.rate_watch import MINUTES, RateWatch
+from error_manager.flows.analysis_window import moved
+from error_manager.flows.rate_watch import MINUTES, RATES, RateWatch
+from error_manager.flows.state_watch import STATES, StateWatch
 from error_manager.storage.analysis_source import AnalysedProject
-from error_manager.storage.findings import AnomalyFilter, ScopeKind
+from error_manager.storage.findings import AnomalyFilter, Findings, ScopeKind
 from error_manager.storage.memory_analysis_source import MemoryAnalysisSource
 from error_manager.storage.memory_findings import MemoryFindings
 
@@ -180,3 +182,17 @@ async def test_what_was_told_goes_on_in_the_next_process() -> None:
     await RateWatch(source, store).watch(PROJECT, until=BURST + 6 * MINUTE)
     page = await store.anomalies(AnomalyFilter(), limit=9, cursor=None)
     assert [one.ended_at for one in page.items] == [None] * 3
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00{"])
+@pytest.mark.parametrize(("watcher", "kind"), [(RateWatch, RATES), (StateWatch, STATES)])
+async def test_a_damaged_state_begins_anew(watcher, kind, content) -> None:
+    """It is replaced by one that can be read; the round does not fail each time."""
+    source, store, at = _source(), _store(), BURST - timedelta(hours=2)
+    await watcher(source, store).watch(PROJECT, until=at)
+    known = await store.state(PROJECT.id, kind)
+    await store.keep(Findings(states=(moved(known, PROJECT.id, kind, known.through_at, content=content),)))
+    later = at + timedelta(hours=1)
+    await watcher(source, store).watch(PROJECT, until=later)
+    fresh = await store.state(PROJECT.id, kind)
+    assert (fresh.through_at, len(fresh.content) > len(content)) == (later, True)

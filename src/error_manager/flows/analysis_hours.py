@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -17,7 +18,7 @@ from error_manager.core.errors import IndexUnavailableError
 from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, measured, settled
-from error_manager.flows.analysis_window import by_organization, floor_hour, moved
+from error_manager.flows.analysis_window import HISTORY, by_organization, floor_hour, moved
 from error_manager.flows.hourly import (
     Rhythms,
     Surroundings,
@@ -33,8 +34,10 @@ from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
 from error_manager.storage.findings import CorrelationSet, Findings, PatternAnalysis
-from error_manager.storage.vectors import PatternSource
+from error_manager.storage.vectors import PatternKey, PatternSource
 
+INDEXED: Final = "indexed"
+"""The state that says up to when regrouped patterns are in the index as they are now."""
 _log = structlog.get_logger()
 
 
@@ -70,7 +73,7 @@ async def analyze_hours(svc: HourServices) -> None:
             if due:
                 work = _relations(svc, organization_id, mine, hour)
                 relations = await meter.run("relations", due[0].id, work)
-                index = await meter.run("index", due[0].id, _indexed(svc))
+                index = await meter.run("index", due[0].id, _indexed(svc, due, hour))
                 for project in due:
                     await analyze_hour(svc, project, meter, hour=hour, relations=relations, index=index)
 
@@ -119,15 +122,25 @@ async def _relations(
     return found, items
 
 
-async def _indexed(svc: HourServices) -> tuple[IndexServices | None, int]:
+async def _indexed(
+    svc: HourServices, projects: Sequence[AnalysedProject], hour: datetime
+) -> tuple[IndexServices | None, int]:
     """Return the index with every pattern in it, None while it is away: similar patterns wait then."""
     if svc.index is None:
         return None, 0
+    steps, changed = [], set[PatternKey]()
+    for project in projects:
+        state = await svc.findings.state(project.id, INDEXED)
+        since = state.through_at if state else hour - HISTORY
+        numbers = await svc.source.regrouped(project.id, since=since)
+        changed |= {PatternKey(project.id, number) for number in numbers}
+        steps.append(moved(state, project.id, INDEXED, hour))
     try:
-        caught = await catch_up(svc.index)
+        caught = await catch_up(svc.index, changed=changed)
     except IndexUnavailableError as error:
         _log.warning("index_unavailable", detail=str(error))
         return None, 0
+    await svc.findings.keep(Findings(states=tuple(steps)))
     return svc.index, caught.added + caught.removed
 
 

@@ -1,15 +1,15 @@
 """Patterns into the index of vectors, and questions to it (seed boxes: Cluster Engine, Qdrant Adapter).
 
-The database is the truth: what the index lacks, or has too much, is told by comparing ids, so nothing has to
-be remembered, and an index that was lost fills itself. Questions never fail because the index is away: the
-answer says that it is degraded.
+The database is the truth: what the index lacks, or has too much, is told by comparing ids, so an index that
+was lost fills itself. Which patterns have other errors than before, the caller tells. Questions never fail
+because the index is away: the answer says that it is degraded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -80,7 +80,7 @@ class SimilarAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caught:
-    """How many patterns came into the index, and how many went."""
+    """How many patterns were put into the index, and how many went."""
 
     added: int
     removed: int
@@ -89,8 +89,15 @@ class Caught:
 # --- into the index -----------------------------------------------------------------------------------------
 
 
-async def catch_up(svc: IndexServices, *, told: Told | None = None) -> Caught:
-    """Index the patterns that the index lacks, and remove those that are no more.
+async def catch_up(
+    svc: IndexServices, *, changed: Iterable[PatternKey] = (), told: Told | None = None
+) -> Caught:
+    """Index the patterns that the index lacks or that changed, and remove those that are no more.
+
+    Args:
+        svc: the services.
+        changed: patterns whose errors were regrouped: their vector is of other errors.
+        told: gets the number of patterns done so far.
 
     Raises:
         IndexUnavailableError: the index is away.
@@ -98,7 +105,7 @@ async def catch_up(svc: IndexServices, *, told: Told | None = None) -> Caught:
     """
     wanted = await svc.source.patterns()
     there = await svc.index.keys()
-    added = await index_patterns(svc, sorted(wanted - there), told=told)
+    added = await index_patterns(svc, sorted(wanted - there | wanted.intersection(changed)), told=told)
     gone = sorted(there - wanted)
     await svc.index.delete(gone)
     return Caught(added=added, removed=len(gone))

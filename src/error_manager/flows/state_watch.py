@@ -146,6 +146,6 @@ def _read(position: AnalysisState | None) -> States:
         return {}
     try:
         return msgspec.json.decode(position.content, type=dict[PatternId, StateChange])
-    except msgspec.ValidationError as error:  # of another release: every state begins anew
+    except msgspec.DecodeError as error:  # damaged, or of another release: every state begins anew
         _log.warning("states_unreadable", project_id=position.project_id, detail=str(error))
         return {}

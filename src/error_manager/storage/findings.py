@@ -400,7 +400,7 @@ class FindingStore(Protocol):
         ...
 
     async def state(self, project_id: ProjectId, kind: str) -> AnalysisState | None:
-        """Return where a step stands, None before its first time."""
+        """Return where a step stands, None before its first time; ``content`` is b"" when it is damaged."""
         ...
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+import structlog
 import zstandard
 from psycopg.types.json import Jsonb
 
@@ -40,6 +41,7 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _SQL: Final = named.load("findings.sql")
 _MAX_STATE_BYTES: Final = 2**30
+_log = structlog.get_logger()
 
 
 class PostgresFindings(FindingQueries):
@@ -72,13 +74,18 @@ class PostgresFindings(FindingQueries):
         rows = await self._rows(_SQL["read_state"], project=project_id, kind=kind)
         if not rows:
             return None
-        version, through_at, content = rows[0]
+        version, through_at, packed = rows[0]
+        try:
+            content = zstandard.decompress(bytes(packed), max_output_size=_MAX_STATE_BYTES)
+        except zstandard.ZstdError as error:  # where it stood is known: the step begins anew from there
+            _log.warning("state_unreadable", project_id=project_id, kind=kind, detail=str(error))
+            content = b""
         return AnalysisState(
             project_id=project_id,
             kind=kind,
             version=version,
             through_at=through_at,
-            content=zstandard.decompress(bytes(content), max_output_size=_MAX_STATE_BYTES),
+            content=content,
         )
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
