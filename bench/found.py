@@ -19,6 +19,7 @@ from error_manager.storage.findings import (
     Findings,
     ForecastRow,
     ForecastSet,
+    ForecastSum,
     Neighbour,
     PatternAnalysis,
     Recommendation,
@@ -31,7 +32,6 @@ from error_manager.storage.postgres.connection import pool
 from error_manager.storage.postgres.findings import PostgresFindings
 
 _HOUR = timedelta(hours=1)
-_STEPS_S = {3_600: 24, 86_400: 1, 604_800: 1}
 _ADVICE = ("Raise the pool", "Look at what holds connections", "Find code that keeps them")
 
 
@@ -59,7 +59,7 @@ def findings(project: int, patterns: Sequence[int], *, now: datetime) -> Finding
             for hours in (3, 9, 30)
         ),
         forecasts=ForecastSet(
-            project_id=of, rows=tuple(row for one in ids for row in _forecasts(of, one, now))
+            project_id=of, rows=tuple(_forecast(of, one, now) for one in ids)
         ),
         correlations=CorrelationSet(
             organization_id=1,
@@ -129,22 +129,22 @@ def _analysis(
     )  # fmt: skip
 
 
-def _forecasts(project: ProjectId, pattern: PatternId, now: datetime) -> list[ForecastRow]:
-    start = now.replace(minute=0, second=0)
-    return [
-        ForecastRow(
-            scope=Scope(project_id=project, kind=ScopeKind.PATTERN, key=str(pattern)),
-            step_s=step_s,
-            start_at=start,
-            made_at=now,
-            point=(4.0,) * count,
-            lower80=(2.0,) * count,
-            upper80=(9.0,) * count,
-            lower95=(1.0,) * count,
-            upper95=(12.0,) * count,
-        )
-        for step_s, count in _STEPS_S.items()
-    ]
+def _forecast(project: ProjectId, pattern: PatternId, now: datetime) -> ForecastRow:
+    return ForecastRow(
+        scope=Scope(project_id=project, kind=ScopeKind.PATTERN, key=str(pattern)),
+        step_s=3_600,
+        start_at=now.replace(minute=0, second=0),
+        made_at=now,
+        point=(4.0,) * 24,
+        lower80=(2.0,) * 24,
+        upper80=(9.0,) * 24,
+        lower95=(1.0,) * 24,
+        upper95=(12.0,) * 24,
+        sums=tuple(
+            ForecastSum(span_s=span_s, point=4.0, lower80=2.0, upper80=9.0, lower95=1.0, upper95=12.0)
+            for span_s in (86_400, 604_800)
+        ),
+    )
 
 
 def _correlation(

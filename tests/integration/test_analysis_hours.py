@@ -172,6 +172,20 @@ async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:
     assert await is_hour_due(svc)
 
 
+@pytest.mark.parametrize(
+    ("count", "hours", "has_forecast"), [(9, 200, False), (12, 5, False), (12, 200, True)]
+)
+async def test_of_few_or_young_errors_no_forecast_is_made(svc, count, hours, has_forecast) -> None:
+    """One error of this morning says nothing of next week."""
+    times = [HOUR - timedelta(hours=hours * (1 - place / count)) for place in range(count)]
+    errors = [stored(number, _event(number, at, "alone")) for number, at in enumerate(times)]
+    homes = {errors[0].entry.fingerprint.group_id: PatternId(1)}
+    source = MemoryAnalysisSource(errors, projects={ONE: 1}, homes=homes)
+    await analyze_hours(replace(svc, source=source))
+    found = await svc.findings.forecasts(Scope(project_id=ONE, kind=ScopeKind.PATTERN, key="1"))
+    assert bool(found) is has_forecast
+
+
 async def test_patterns_are_indexed_before_similar_ones_are_looked_for(svc) -> None:
     """All three raise the same type; each has neighbours and is told what to do by its evidence."""
     index = IndexServices(index=MemoryVectors(), source=_Samples())

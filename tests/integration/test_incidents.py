@@ -90,6 +90,7 @@ def test_each_incident_is_found_once_and_nothing_else() -> None:
         ("save", "silence"),
         ("tax", "birth"),
     ]
+    assert {(one.expected, one.upper) for one in found if one.kind == "birth"} == {(0.0, 0.0)}
     silence = next(one for one in found if one.kind == "silence")
     assert STOP - timedelta(minutes=30) <= silence.started_at <= silence.detected_at
     assert silence.detected_at < STOP + timedelta(hours=2)

@@ -85,18 +85,6 @@ class Template:
         """Return the template with ``<*>`` for each variable part."""
         return " ".join(self.words)
 
-    @property
-    def typed_text(self) -> str:
-        """Return the template with the kind of each variable part, as in ``login from <ip>``."""
-        words = []
-        for place, word in enumerate(self.words):
-            typed, *rest = word.split(WILDCARD)
-            for part, fixed in enumerate(rest):
-                slot = self.slots.get((place, part))
-                typed += (f"<{slot.kind}>" if slot is not None else WILDCARD) + fixed
-            words.append(typed)
-        return " ".join(words)
-
 
 class TemplateMiner:
     """Gives each message a template; templates only become more general."""

@@ -37,6 +37,8 @@ from error_manager.storage.findings import (
 
 _DAY_H: Final = 24
 _WEEK_H: Final = 7 * 24
+LEAST_ERRORS: Final = 10
+"""Of fewer errors in a month no forecast is made."""
 _WEEK: Final = timedelta(days=7)
 _HANDLED: Final = "handled"
 
@@ -147,13 +149,15 @@ def _frequencies(month: Month) -> Rhythms:
 
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
+    """Return the forecasts of all series that are a day old and had some errors; others would be guesses."""
     table = month.all_hourly
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
     rows = []
     for scope, counts in zip(table.scopes, table.counts, strict=True):
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
-        start = max(0, int((began - table.start_s) // HOUR_S))
-        rows.append(_forecast(month, scope, Prediction(counts[start:], step_s=HOUR_S, horizon=_WEEK_H)))
+        known = counts[max(0, int((began - table.start_s) // HOUR_S)) :]
+        if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS:
+            rows.append(_forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H)))
     return tuple(rows)
 
 

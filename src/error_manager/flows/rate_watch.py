@@ -32,7 +32,7 @@ from error_manager.analysis.aggregator import (
     summed,
 )
 from error_manager.analysis.anomaly import STEP_S, RateDetector
-from error_manager.analysis.anomaly_alert import Alert, Deploy
+from error_manager.analysis.anomaly_alert import Alert, Deploy, Kind
 from error_manager.core.types import PatternId, ProjectId, Severity
 from error_manager.flows.analysis_window import HISTORY, collection, floor_hour, moment, moved
 from error_manager.flows.rollouts import read_rollouts
@@ -300,6 +300,8 @@ def tables(
 def _anomaly(project_id: ProjectId, alert: Alert, *, updated_at: datetime) -> Anomaly:
     kind, _, key = alert.key.partition(":")
     minutes = max(1, alert.window_minutes)
+    # Of what is new nothing was expected; the detector measures it against what it has come to be since.
+    known = 0.0 if alert.kind is Kind.BIRTH else 1.0 / minutes
     return Anomaly(
         scope=Scope(project_id=project_id, kind=ScopeKind(kind), key=key),
         scale=Scale.MINUTE,
@@ -309,9 +311,9 @@ def _anomaly(project_id: ProjectId, alert: Alert, *, updated_at: datetime) -> An
         detected_at=moment(alert.detected_s),
         updated_at=updated_at,
         observed=alert.observed / minutes,
-        expected=alert.expected / minutes,
-        lower=alert.lower / minutes,
-        upper=alert.upper / minutes,
+        expected=alert.expected * known,
+        lower=alert.lower * known,
+        upper=alert.upper * known,
         score=alert.score,
         evidence={"window_minutes": alert.window_minutes, "ratio": round(alert.ratio, 4)},
     )

@@ -29,7 +29,6 @@ DAY_S: Final = 86_400
 WEEK_S: Final = 7 * DAY_S
 HOUR_S: Final = 3_600
 _RISK_WORDS: Final = ((75.0, "critical"), (50.0, "high"), (25.0, "moderate"), (0.0, "low"))
-_BIRTH: Final = "birth"
 LEAST_ALIKE: Final = 0.2
 """What shares less is no help: some common words."""
 _MOST: Final = 5
@@ -307,8 +306,6 @@ def _unusual(one: Anomaly) -> str:
 
 def _rate_words(one: Anomaly) -> str:
     (observed, expected), per = rates(one.observed, one.expected, per=one.scale.value)
-    if one.kind == _BIRTH:  # what was expected is what it came to be since
-        return f"{observed} per {per}, none before"
     return f"{observed} per {per}, {expected} expected"
 
 

@@ -72,30 +72,6 @@ class CorrelationFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastFinding:
-    """Errors expected until ``until`` with their 80 % band, and how many came in as long a time before."""
-
-    pattern_id: PatternId
-    made_at: datetime
-    until: datetime
-    expected: float
-    lower: float
-    upper: float
-    before: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskFinding:
-    """A risk that moved (0..100), with its reasons, most points first."""
-
-    pattern_id: PatternId
-    at: datetime
-    before: float
-    value: float
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFinding:
     """A release, deploy or configuration change that explains what a pattern did; ``score`` 0..1."""
 
@@ -115,6 +91,4 @@ class WindowFindings:
     anomalies: tuple[AnomalyFinding, ...] = ()
     states: tuple[StateFinding, ...] = ()
     correlations: tuple[CorrelationFinding, ...] = ()
-    forecasts: tuple[ForecastFinding, ...] = ()
-    risks: tuple[RiskFinding, ...] = ()
     changes: tuple[ChangeFinding, ...] = ()

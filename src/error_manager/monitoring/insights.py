@@ -21,9 +21,7 @@ from error_manager.monitoring.finding import (
     AnomalyFinding,
     ChangeFinding,
     CorrelationFinding,
-    ForecastFinding,
     PatternFacts,
-    RiskFinding,
     StateFinding,
     WindowFindings,
 )
@@ -45,13 +43,8 @@ FRESH: Final = timedelta(hours=24)
 """What began this long ago ranks half as high as the same thing now."""
 SAME: Final = timedelta(hours=6)
 """A state and an anomaly of one pattern that begin so near each other say the same."""
-FORECAST_TIMES: Final = 2.0
-"""A forecast is told when it is at least so many times what came before, its 80 % band above that."""
-LEAST_RISK: Final = 50.0
-LEAST_RISK_RISE: Final = 15.0
 LEAST_EXPLAINED: Final = 0.5
 _NAMED: Final = 3
-_REASONS: Final = 3
 
 
 class InsightKind(StrEnum):
@@ -64,8 +57,6 @@ class InsightKind(StrEnum):
     SILENT = "silent"
     NEW = "new"
     ANOMALY = "anomaly"
-    FORECAST = "forecast"
-    RISK = "risk"
     CORRELATION = "correlation"
     FADING = "fading"
 
@@ -79,8 +70,6 @@ WEIGHT: Final[Mapping[InsightKind, float]] = MappingProxyType(
         InsightKind.SILENT: 42.0,
         InsightKind.NEW: 40.0,
         InsightKind.ANOMALY: 35.0,
-        InsightKind.FORECAST: 25.0,
-        InsightKind.RISK: 25.0,
         InsightKind.CORRELATION: 20.0,
         InsightKind.FADING: 5.0,
     }
@@ -190,8 +179,6 @@ class _Telling:
         for one in anomalies:
             if one.pattern_id is None and not any(abs(at - one.started_at) <= TOGETHER for at in starts):
                 yield self._wide_anomaly(one)
-        yield from filter(None, map(self._forecast, self._findings.forecasts))
-        yield from filter(None, map(self._risk, self._findings.risks))
         yield from (
             self._correlation(one)
             for pair, one in self._related.items()
@@ -272,32 +259,6 @@ class _Telling:
         insight = self._insight(InsightKind.ANOMALY, (), one.started_at, sentence, _numbers(one), scope=scope)
         is_of_severity = one.scope.kind is TargetKind.SEVERITY
         return replace(insight, severity=Severity(one.scope.key)) if is_of_severity else insight
-
-    def _forecast(self, one: ForecastFinding) -> Insight | None:
-        is_more = one.expected >= FORECAST_TIMES * one.before and one.lower > one.before
-        if one.pattern_id not in self._patterns or not is_more:
-            return None
-        band = f" ({number(one.lower)} to {number(one.upper)})"
-        sentence = words(
-            "Expected: ", number(one.expected), " errors of ", self._link(one.pattern_id), " until ",
-            one.until, band, f", {number(one.before)} in as long a time before",
-        )  # fmt: skip
-        evidence = [Evidence(name="expected", value=one.expected), Evidence(name="before", value=one.before)]
-        return self._insight(
-            InsightKind.FORECAST, (one.pattern_id,), one.made_at, sentence, evidence, scope="next"
-        )
-
-    def _risk(self, one: RiskFinding) -> Insight | None:
-        is_told = one.value >= LEAST_RISK and one.value - one.before >= LEAST_RISK_RISE
-        if one.pattern_id not in self._patterns or not is_told or self._is_told(one.pattern_id, one.at):
-            return None
-        reasons = ", ".join(one.reasons[:_REASONS])
-        sentence = words(
-            "Risk of ", self._link(one.pattern_id), f" went from {one.before:.0f} to {one.value:.0f}",
-            f": {reasons}" if reasons else "",
-        )  # fmt: skip
-        evidence = [Evidence(name="before", value=one.before), Evidence(name="now", value=one.value)]
-        return self._insight(InsightKind.RISK, (one.pattern_id,), one.at, sentence, evidence)
 
     def _correlation(self, one: CorrelationFinding) -> Insight:
         sentence = words(
@@ -380,7 +341,7 @@ def _unusual(one: AnomalyFinding) -> Sentence:
             return words(": no error ", *when, f", {expected} per {per} expected")
         case "step":
             return words(f": {observed} per {per} ", *when, f", {expected} before")
-        case "birth":  # what was expected is what it came to be since
+        case "birth":
             return words(f": {observed} per {per} at ", one.started_at, ", none before")
         case _:
             return words(f": {observed} per {per} at ", one.started_at, f", {expected} expected")

@@ -16,9 +16,7 @@ from error_manager.monitoring.finding import (
     AnomalyFinding,
     ChangeFinding,
     CorrelationFinding,
-    ForecastFinding,
     PatternFacts,
-    RiskFinding,
     StateFinding,
     WindowFindings,
 )
@@ -123,16 +121,6 @@ def test_unrelated_anomalies_at_one_time_are_no_incident():
             {"correlations": (relation(POOL, PAY, seconds=4, score=0.8),)},
             "payments comes 4 s after API pool exhausted, 41 of 50 times",
         ),
-        (
-            {"forecasts": (ForecastFinding(pattern_id=PAY, made_at=AT, until=NOON, expected=1240, lower=800,
-                                           upper=1900, before=310),)},
-            "Expected: 1,240 errors of payments until 12:00 (800 to 1,900), 310 in as long a time before",
-        ),
-        (
-            {"risks": (RiskFinding(pattern_id=PAY, at=AT, before=41, value=78.4,
-                                   reasons=("+24 fatal severity", "+15 hits 12 % of users (340)")),)},
-            "Risk of payments went from 41 to 78: +24 fatal severity, +15 hits 12 % of users (340)",
-        ),
     ],
 )  # fmt: skip
 def test_sentences(findings, sentence):
@@ -145,14 +133,10 @@ def test_sentences(findings, sentence):
     [
         {"states": (state(PAY, "ongoing"),)},
         {"correlations": (relation(POOL, PAY, seconds=4, score=0.49),)},
-        {"risks": (RiskFinding(pattern_id=PAY, at=AT, before=70, value=78),)},
-        {"risks": (RiskFinding(pattern_id=PAY, at=AT, before=10, value=49),)},
-        {"forecasts": (ForecastFinding(pattern_id=PAY, made_at=AT, until=NOON, expected=900, lower=200,
-                                       upper=1900, before=310),)},
     ],
 )  # fmt: skip
 def test_what_is_not_worth_a_sentence(findings):
-    """Ordinary states, weak relations, small steps of risk, forecasts whose band holds what is usual."""
+    """Ordinary states and weak relations."""
     assert told(WindowFindings(patterns=ALL, **findings)) == []
 
 

@@ -56,9 +56,6 @@ from error_manager.storage.base import PatternChangeRow, PatternName, PatternRow
 HISTORY_DAYS: Final = {"24h": 1, "7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The time ranges of the history chart, in days."""
 
-_LEAST_AGE: Final = timedelta(days=1)
-_LEAST_ERRORS: Final = 10
-"""Of a younger or rarer pattern a forecast is a guess, and is not shown."""
 _IGNORE: Final[dict[str, timedelta | None]] = {
     "ignore-1h": timedelta(hours=1),
     "ignore-1d": timedelta(days=1),
@@ -248,7 +245,6 @@ def pattern_values(
         "range_word": "the last 24 hours" if days == 1 else f"the last {days} days",
         "ranges": [(name, name == chosen) for name in HISTORY_DAYS],
         "answers": answers,
-        "has_outlook": now - view.pattern.first_seen >= _LEAST_AGE and view.pattern.count >= _LEAST_ERRORS,
         "factors": factor_bars((answers.analysis.risk_factors if answers.analysis else None) or ()),
         "factor_words": factor_words,
         "advice": advice((answers.analysis.recommendations if answers.analysis else None) or ()),
