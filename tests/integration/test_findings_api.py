@@ -108,6 +108,9 @@ async def test_findings_of_a_pattern(admin, patterns) -> None:  # noqa: F811
     assert analysis["risk_factors"] == [{"name": "severity", "points": 22.0, "reason": "fatal"}]
     (riskiest,) = (await admin.get("/api/v1/analyses", params={"min_risk": 70})).json()["items"]
     assert riskiest == analysis
+    assert (await admin.get("/api/v1/analyses?pattern_state=rising")).json()["items"] == [analysis]
+    wrong = await admin.get("/api/v1/analyses?pattern_state=risen")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_fields")
     unknown = (await admin.get(f"/api/v1/patterns/{second}/analysis")).json()
     assert (unknown["state"], unknown["recommendations"]) == (None, None)
 
@@ -187,6 +190,7 @@ async def test_similar_patterns(shop, admin, patterns) -> None:  # noqa: F811
     found = (await admin.post("/api/v1/similar", json={"text": text, "projects": [1]})).json()
     assert found["items"][0]["pattern"]["id"] == rows[0]["id"]
     assert found["items"][0]["reasons"]
+    assert (await admin.post("/api/v1/similar", json={"text": ""})).status_code == 422
     others = (await admin.get(f"/api/v1/patterns/{rows[0]['id']}/similar")).json()
     assert rows[0]["id"] not in [item["pattern"]["id"] for item in others["items"]]
     page = await admin.post("/patterns/like", data={"text": text}, headers={"origin": "http://h:1"})

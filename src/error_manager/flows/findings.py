@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from error_manager.core.errors import ValidationError
@@ -26,6 +27,8 @@ from error_manager.storage.vectors import PatternKey
 
 _PAIRS: Final = 50
 _ANOMALIES: Final = 50
+_EFFECTS: Final = timedelta(days=15)
+"""Relations look back 14 days."""
 _CHANGES: Final = 100
 _REASONS: Final = 6
 """Rows that the page of a pattern reads at most of each."""
@@ -60,7 +63,10 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
         svc.findings.forecasts(scope),
         svc.findings.changes(
-            project_ids=(pattern.project_id,), since=shown.since, until=shown.until, limit=_CHANGES
+            project_ids=(pattern.project_id,),
+            since=min(shown.since, shown.until - _EFFECTS),  # a change may be older than the chart
+            until=shown.until,
+            limit=_CHANGES,
         ),
     )
     analysis = known.get(pattern.id)
@@ -77,7 +83,7 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         before=before,
         after=after,
         changes_before=causes,
-        similar=alike(neighbours, rows, fixes),
+        similar=alike(pattern.id, neighbours, rows, fixes),
         anomalies=anomalies.items,
         changes=changes.items,
         forecasts=forecasts,

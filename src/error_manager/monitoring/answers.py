@@ -198,22 +198,24 @@ def relations(
 
 
 def alike(
+    pattern_id: PatternId,
     neighbours: Iterable[Neighbour],
     patterns: Mapping[PatternId, PatternRow],
     fixes: Mapping[PatternId, Fix],
 ) -> tuple[Similar, ...]:
-    """Return the neighbours that are there, those most alike first."""
-    found = [
-        Similar(
-            pattern=patterns[one.pattern_id],
-            score=one.score,
-            reasons=one.reasons,
-            fix=fixes.get(one.pattern_id),
-        )
-        for one in neighbours
-        if one.pattern_id in patterns and one.score >= LEAST_ALIKE
-    ]
-    return tuple(sorted(found, key=lambda one: -one.score)[:_MOST])
+    """Return the neighbours of a pattern that are there, each once, those most alike first.
+
+    A neighbour that was merged since is the pattern it is part of now, which may be this one.
+    """
+    found: dict[PatternId, Similar] = {}
+    for one in sorted(neighbours, key=lambda one: -one.score):
+        row = patterns.get(one.pattern_id)
+        if row is not None and row.id != pattern_id and one.score >= LEAST_ALIKE:
+            similar = Similar(
+                pattern=row, score=one.score, reasons=one.reasons, fix=fixes.get(one.pattern_id)
+            )
+            found.setdefault(row.id, similar)
+    return tuple(found.values())[:_MOST]
 
 
 def factor_bars(factors: Sequence[RiskFactor]) -> tuple[tuple[RiskFactor, float], ...]:

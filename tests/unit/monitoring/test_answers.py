@@ -151,14 +151,15 @@ def test_what_comes_before_and_after():
 
 
 def test_what_is_alike_says_how_it_was_resolved():
-    """The most alike first; patterns that are gone are left out."""
+    """The most alike first, each once; what is gone, faint, or part of this pattern by now is left out."""
     fix = Fix(pattern_id=PatternId(3), at=NOW, note="raised the pool", release="2.9")
     found = alike(
+        ME,
         [
             Neighbour(project_id=ONE, pattern_id=PatternId(n), score=score, reasons=("frame x",))
-            for n, score in ((2, 0.3), (3, 0.8), (99, 0.9))
+            for n, score in ((2, 0.3), (3, 0.8), (99, 0.9), (7, 0.6), (8, 0.7), (9, 0.19))
         ],
-        PATTERNS,
+        {**PATTERNS, PatternId(7): pattern(3), PatternId(8): pattern(1), PatternId(9): pattern(9)},
         {PatternId(3): fix},
     )
     assert [(one.pattern.id, one.fix) for one in found] == [(3, fix), (2, None)]

@@ -11,6 +11,7 @@ from litestar import Request, Router, get, post
 from litestar.params import PathParameter, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
+from error_manager.analysis.pattern_state import PatternTrend
 from error_manager.core.types import ProjectId
 from error_manager.decoding.json_text import clean_text
 from error_manager.flows import findings
@@ -71,7 +72,7 @@ class NewFeedback(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class LikeText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A text to find similar patterns for, in these projects or all."""
 
-    text: str
+    text: Annotated[str, msgspec.Meta(min_length=1)]
     projects: list[int] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
 
@@ -184,10 +185,9 @@ async def list_analyses(  # noqa: PLR0917  # as above
     services: Services,
     project: Projects = None,
     pattern_state: Annotated[
-        list[str] | None,
+        list[PatternTrend] | None,
         QueryParameter(
-            name="pattern_state",
-            description="new, ongoing, rising, regressed, fading, silent; more than one may be given.",
+            name="pattern_state", description="Only patterns in these states; more than one may be given."
         ),
     ] = None,
     family: Annotated[
@@ -202,7 +202,7 @@ async def list_analyses(  # noqa: PLR0917  # as above
     """Return what is known of patterns: state, risk with its factors, recommendations; the riskiest first."""
     where = AnalysisFilter(
         project_ids=parameters.project_ids(project),
-        states=tuple(pattern_state or ()),
+        states=tuple(one.value for one in pattern_state or ()),
         family=None if family is None else parameters.text(family),
         min_risk=min_risk,
     )
