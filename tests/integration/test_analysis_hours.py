@@ -186,6 +186,16 @@ async def test_of_few_or_young_errors_no_forecast_is_made(svc, count, hours, has
     assert bool(found) is has_forecast
 
 
+async def test_an_installation_of_this_hour_is_no_failure(svc) -> None:
+    """The last settled hour may end more than an hour before the first error."""
+    errors = [stored(1, _event(1, HOUR + timedelta(minutes=61), "alone"))]
+    homes = {errors[0].entry.fingerprint.group_id: PatternId(1)}
+    await analyze_hours(replace(svc, source=MemoryAnalysisSource(errors, projects={ONE: 1}, homes=homes)))
+    runs = await svc.findings.latest_runs()
+    assert runs
+    assert [run.detail for run in runs if not run.is_done] == []
+
+
 async def test_patterns_are_indexed_before_similar_ones_are_looked_for(svc) -> None:
     """All three raise the same type; each has neighbours and is told what to do by its evidence."""
     index = IndexServices(index=MemoryVectors(), source=_Samples())

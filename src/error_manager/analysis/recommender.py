@@ -37,7 +37,7 @@ TAG_ERROR_RATE: Final = 0.01
 INDEPENDENT_ERRORS: Final = 200
 """Errors come in bursts: a pattern's evidence counts as this many independent errors at most."""
 MAX_TAGS: Final = 2
-_OWN_TAGS: Final = frozenset({"handled", "level", "mechanism", "logger"})
+_OWN_TAGS: Final = frozenset({"handled", "level", "mechanism", "logger", "transaction"})
 """Tags that say what kind of error it is, not where or whom it hit."""
 HIGH_RISK: Final = 75.0
 PRIOR_VOTES: Final = 8.0

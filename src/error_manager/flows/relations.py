@@ -74,6 +74,8 @@ async def find_relations(
 ) -> tuple[CorrelationSet, int]:
     """Return the relations of an organization, and of how many errors they were found."""
     stream = await _read(source, projects, until)
+    if stream.observed_s[0] >= stream.observed_s[1]:  # the first error came after this hour
+        return CorrelationSet(organization_id=organization_id, rows=()), 0
     project_ids = tuple(project.id for project in projects)
     changes = await read_rollouts(findings, project_ids, since=until - WINDOW, until=until)
     anomalies = await _rises(findings, project_ids, until)
