@@ -25,7 +25,7 @@ class ScopeKind(StrEnum):
 
 
 class Scale(StrEnum):
-    """The length of the buckets that were looked at."""
+    """How long a window it takes to see an anomaly: its counts are errors per such bucket."""
 
     MINUTE = "minute"
     HOUR = "hour"
