@@ -334,12 +334,13 @@ def tables(
 def _anomaly(project_id: ProjectId, alert: Alert, *, updated_at: datetime) -> Anomaly:
     kind, _, key = alert.key.partition(":")
     is_slow = alert.detected_s + STEP_S - alert.started_s >= _HOUR_S
-    buckets = max(1, alert.window_minutes) * STEP_S / (_HOUR_S if is_slow else STEP_S)
+    scale = Scale.HOUR if is_slow else Scale.MINUTE
+    buckets = max(1, alert.window_minutes) * STEP_S / scale.seconds
     # Of what is new nothing was expected; the detector measures it against what it has come to be since.
     known = 0.0 if alert.kind is Kind.BIRTH else 1.0 / buckets
     return Anomaly(
         scope=Scope(project_id=project_id, kind=ScopeKind(kind), key=key),
-        scale=Scale.HOUR if is_slow else Scale.MINUTE,
+        scale=scale,
         kind=alert.kind.value,
         started_at=moment(alert.started_s),
         ended_at=None if alert.ended_s is None else moment(alert.ended_s),

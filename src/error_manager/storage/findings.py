@@ -30,6 +30,11 @@ class Scale(StrEnum):
     MINUTE = "minute"
     HOUR = "hour"
 
+    @property
+    def seconds(self) -> float:
+        """Return the length of a bucket."""
+        return 60.0 if self is Scale.MINUTE else 3600.0
+
 
 class ChangeKind(StrEnum):
     """What was changed."""
