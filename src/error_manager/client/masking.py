@@ -1,4 +1,4 @@
-"""Masks errors before they leave the process. Loaded by ``init``, see ``parts``."""
+"""Masks errors before they leave the process."""
 
 from __future__ import annotations
 
