@@ -1,7 +1,7 @@
 """What only a process that reports errors needs, loaded by name when ``init`` is called.
 
 ``import error_manager`` is paid by every program that has it in its imports, also by those that never call
-``init``: with the functions alone it takes a third of what it takes with the client behind them
+``init``: with the functions alone it takes less than half of what it takes with the client behind them
 (bench/client.py, 2026-11). ``init`` loads that, not the background thread: a fork while a thread imports
 would leave the child with a lock that nobody opens.
 """
