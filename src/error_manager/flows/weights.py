@@ -1,4 +1,4 @@
-"""How much a pattern or a project matters to the business, as people say (seed box: Recommendation Engine)."""
+"""How much patterns and projects matter to the business, as people say (seed box: Recommendation Engine)."""
 
 from __future__ import annotations
 

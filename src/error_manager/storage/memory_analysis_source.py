@@ -61,9 +61,7 @@ class MemoryAnalysisSource:
         grouped: dict[PatternId, list[StoredError]] = defaultdict(list)
         for error in self._of(project_id):
             grouped[self._home(error)].append(error)
-        facts = (
-            _fact(number, grouped[number], self.weights.get(number, 1.0)) for number in sorted(grouped)
-        )
+        facts = (_fact(number, grouped[number], self.weights.get(number, 1.0)) for number in sorted(grouped))
         return tuple(fact for fact in facts if fact.last_seen >= since)
 
     async def minutes(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:

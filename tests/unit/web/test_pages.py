@@ -307,7 +307,9 @@ def draw_connect(made_up, say, *, has_arrived=False):
     view = made_up["connect_view"](say, has_arrived=has_arrived)
     made = snippets(url=view.url, key=view.key.key, dsn=view.dsn)
     values = arrival_values(view, made_up["detail"](say) if has_arrived else None)
-    return render("connect.html", frame=frame(made_up, say), snippets=made, now=made_up["NOW"], **values)
+    return render(
+        "connect.html", frame=frame(made_up, say), snippets=made, said="", now=made_up["NOW"], **values
+    )
 
 
 def draw_arrived(made_up, say):

@@ -170,7 +170,7 @@ async def _move(connection: Connection, step: StateStep) -> None:
 async def _reweigh(
     connection: Connection, project: ProjectId, pattern: PatternId | None, *, after: int
 ) -> list[int]:
-    """Correct the risks of the next patterns of a project in order of their id; return which were looked at."""
+    """Correct the risks of the next patterns of a project in order of their id; return their ids."""
     asked = {"project": project, "pattern": pattern, "after": after, "limit": _REWEIGHED}
     ids = [row[0] for row in await (await connection.execute(_SQL["lock_risks"], asked)).fetchall()]
     cursor = await connection.execute(_SQL["read_risks"], {"project": project, "patterns": ids})
