@@ -48,7 +48,7 @@ class MemoryAnalysisSource:
         self.known_releases: set[tuple[ProjectId, str, str]] = set()
         """Project, environment and version of releases that are changes already."""
         self.slots: dict[int, Cursor] = {}
-        self.weights: dict[PatternId, float] = {}
+        self.weights: dict[tuple[ProjectId, PatternId], float] = {}
         """Business weights of patterns in their projects, where they are not 1."""
 
     async def projects(self) -> tuple[AnalysedProject, ...]:
@@ -61,7 +61,10 @@ class MemoryAnalysisSource:
         grouped: dict[PatternId, list[StoredError]] = defaultdict(list)
         for error in self._of(project_id):
             grouped[self._home(error)].append(error)
-        facts = (_fact(number, grouped[number], self.weights.get(number, 1.0)) for number in sorted(grouped))
+        facts = (
+            _fact(number, grouped[number], self.weights.get((project_id, number), 1.0))
+            for number in sorted(grouped)
+        )
         return tuple(fact for fact in facts if fact.last_seen >= since)
 
     async def minutes(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:
