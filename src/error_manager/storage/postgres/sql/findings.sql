@@ -64,10 +64,10 @@ LIMIT %(limit)s
 FOR NO KEY UPDATE
 
 -- name: read_risks
-SELECT a.pattern_id, a.updated_at, a.risk, a.risk_factors, j.weight, p.weight
+-- Weights by subquery: a join of what nobody has analyzed yet takes the square of the patterns.
+SELECT a.pattern_id, a.updated_at, a.risk, a.risk_factors, (SELECT j.weight FROM projects j WHERE j.id = %(project)s),
+    (SELECT p.weight FROM error_patterns p WHERE p.project_id = a.project_id AND p.id = a.pattern_id)
 FROM pattern_analysis a
-JOIN error_patterns p ON p.project_id = a.project_id AND p.id = a.pattern_id
-JOIN projects j ON j.id = a.project_id
 WHERE a.project_id = %(project)s AND a.pattern_id = ANY (%(patterns)s::int[])
 
 -- name: set_risks
