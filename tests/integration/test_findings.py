@@ -104,19 +104,19 @@ async def test_forecasts_that_are_kept_twice_at_once_are_there_once(connections,
     assert await PostgresFindings(connections).forecasts(forecast(3_600).scope) == found.rows
 
 
-def _risky(*numbers: int) -> Findings:
-    """Return risks of 60 points under the weight 1."""
-    factors = (RiskFactor(name="severity", points=60.0, reason="+60"),)
-    return Findings(patterns=tuple(known(number, risk=60.0, risk_factors=factors) for number in numbers))
+def _risky(*numbers: int, points: float = 60.0) -> Findings:
+    """Return risks under the weight 1."""
+    factors = (RiskFactor(name="severity", points=points, reason="severity"),)
+    return Findings(patterns=tuple(known(number, risk=points, risk_factors=factors) for number in numbers))
 
 
 async def test_a_risk_follows_a_weight_that_is_set_while_it_is_kept(connections, database) -> None:
-    """The analysis keeps what it computed with the former weight; the correction waits for it."""
+    """The analysis keeps what it computed under the former weight; the correction waits and goes by that."""
     store = PostgresFindings(connections)
     await store.keep(_risky(1))
     await _weigh(connections, ONE, project=1.0, patterns={1: 2.0})
-    await _keep_and(database, _risky(1), store.reweigh(ONE, PatternId(1)))
-    assert (await store.analysis([PatternId(1)]))[PatternId(1)].risk == 72.0
+    await _keep_and(database, _risky(1, points=50.0), store.reweigh(ONE, PatternId(1)))
+    assert (await store.analysis([PatternId(1)]))[PatternId(1)].risk == 60.0
 
 
 async def test_the_risks_of_a_project_follow_in_parts(connections, monkeypatch) -> None:

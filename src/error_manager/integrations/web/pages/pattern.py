@@ -307,6 +307,7 @@ def risk_values(analysis: PatternAnalysis | None, project: Project) -> dict[str,
     """Return what the card about the risk needs beside the pattern."""
     return {
         "analysis": analysis,
+        "has_risk": analysis is not None and analysis.risk is not None,
         "factors": factor_bars((analysis.risk_factors if analysis else None) or ()),
         "factor_words": factor_words,
         "project_weight": project.weight,
