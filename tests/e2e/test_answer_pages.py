@@ -261,6 +261,7 @@ def test_the_importance_of_a_pattern_changes_its_risk_in_place(
     expect(page.locator(".em-changes li").nth(1)).to_contain_text("importance set to high by Administrator")
     page.get_by_role("button", name="Undo the last").click()
     expect(card.locator(".em-risk-value")).to_have_text("33")
+    page.wait_for_load_state()  # what is left while it loads counts as failed
 
 
 def test_the_importance_of_a_project_is_set_where_it_is_connected(
@@ -274,6 +275,7 @@ def test_the_importance_of_a_project_is_set_where_it_is_connected(
         "Importance is high now; the risks of its patterns follow."
     )
     expect(choice).to_have_value("2")
+    page.wait_for_load_state()
     assert page.url == f"{product.url}/projects/1/connect"
     page.goto(address(product, patterns, "PaymentLost"))
     expect(page.locator(".em-risk-value")).to_have_text("40")
@@ -282,8 +284,10 @@ def test_the_importance_of_a_project_is_set_where_it_is_connected(
     send(product, "/api/v1/projects/1/weight", token, {"weight": 3}, method="PUT")
     page.locator(".em-importance").get_by_role("link", name="project").click()
     expect(choice.locator("option:checked")).to_have_text("x3")
+    page.wait_for_load_state()
     choice.select_option("1")
     expect(page.locator("#toasts")).to_contain_text("Importance is normal now")
+    page.wait_for_load_state()
     page.goto(address(product, patterns, "PaymentLost"))
     expect(page.locator(".em-risk-value")).to_have_text("33")
     expect(page.locator(".em-importance")).not_to_contain_text("project")
