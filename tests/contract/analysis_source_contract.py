@@ -90,7 +90,7 @@ def name(one: ErrorEvent) -> str:
 
 
 class AnalysisSourceContract:
-    """Subclasses give the fixture ``source``."""
+    """Subclasses give the fixtures ``source`` and ``weigh``, which sets weights."""
 
     async def test_projects_have_an_organization(self, source) -> None:
         """All of them, in order."""
@@ -106,6 +106,16 @@ class AnalysisSourceContract:
         assert (pay.first_seen, pay.last_seen) == (event(0).timestamp, event(116).timestamp)
         late = await source.patterns(ONE, since=event(118).timestamp)
         assert {fact.message for fact in late} == {"KeyError: save", "KeyError: mail"}
+
+    async def test_patterns_have_the_weight_of_both(self, source, weigh) -> None:
+        """That of the pattern times that of its project, cut; 1 unless somebody said so."""
+        ids = {place: number for number, place in (await named(source)).items()}
+        await weigh(ONE, project=2.0, patterns={ids["pay"]: 0.75, ids["load"]: 4.0})
+        weights = {fact.id: fact.weight for fact in await source.patterns(ONE, since=START)}
+        expected_weights = {"pay": 1.5, "load": 4.0, "save": 2.0, "mail": 2.0}
+        assert weights == {ids[place]: weight for place, weight in expected_weights.items()}
+        (other,) = await source.patterns(TWO, since=START - timedelta(days=9))
+        assert other.weight == 1.0
 
     async def test_minutes_and_hours_sum_occurrences(self, source) -> None:
         """Per pattern and bucket; errors of other projects are not in it."""

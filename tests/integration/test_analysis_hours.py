@@ -147,6 +147,29 @@ async def test_an_hour_is_analysed_once(svc) -> None:
     assert all(run.is_done for run in runs)
 
 
+async def test_the_hour_goes_by_the_business_weights(svc) -> None:
+    """What it keeps follows them; one that was set while it computed has the last word."""
+    await analyze_hours(svc)
+    usual = await svc.findings.analysis([PatternId(1), PatternId(2), PatternId(3)])
+    svc.source.weights |= {(ONE, PatternId(1)): 4.0, (ONE, PatternId(2)): 0.5}
+    kept = []
+
+    class Watched(MemoryFindings):
+        async def keep(self, findings):
+            kept.extend(one for one in findings.patterns if one.risk is not None)
+            await super().keep(findings)
+
+    watched = Watched(dict.fromkeys(usual, ONE))
+    watched.weights |= {PatternId(1): 4.0, PatternId(2): 2.0}
+    await analyze_hours(replace(svc, findings=watched))
+    found = await watched.analysis(list(usual))
+    times = {number: one.risk / usual[number].risk for number, one in found.items()}
+    assert times == pytest.approx({1: 1.4, 2: 1.2, 3: 1.0})
+    assert {one.pattern_id: one.risk / usual[one.pattern_id].risk for one in kept} == pytest.approx(
+        {1: 1.4, 2: 0.8, 3: 1.0}
+    )
+
+
 async def test_a_step_that_fails_leaves_the_others_alone(svc, monkeypatch) -> None:
     """It is shown as failed, and comes again with the next hour."""
 

@@ -23,6 +23,7 @@ from tests.contract.analysis_source_contract import (
 
 from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch
 from error_manager.storage.findings import Change, ChangeKind, Findings
+from error_manager.storage.postgres.access import PostgresAccess
 from error_manager.storage.postgres.analysis_source import PostgresAnalysisSource
 from error_manager.storage.postgres.collecting import PostgresSpans
 from error_manager.storage.postgres.connection import connect, pool
@@ -60,6 +61,17 @@ class TestPostgresAnalysisSource(AnalysisSourceContract):
     def source(self, connections):
         """Return the contract's errors."""
         return PostgresAnalysisSource(connections)
+
+    @pytest.fixture
+    def weigh(self, connections):
+        """Return what sets weights."""
+
+        async def weigh(project_id, *, project, patterns):
+            await PostgresAccess(connections).set_weight(project_id, project)
+            for number, weight in patterns.items():
+                await PostgresQueries(connections).change_weight(number, weight, person_id=None, now=END)
+
+        return weigh
 
 
 async def test_series_follow_a_merge_and_its_undo(connections) -> None:

@@ -96,7 +96,7 @@ async def analyze_hour(
         around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
         if rhythms is not None and around is not None:
             risks = find_risks(month, rhythms, around, causes_of(relations))
-            await meter.run("risks", project.id, _kept(svc, risks))
+            await meter.run("risks", project.id, _risks(svc, project, risks))
         if index is not None:
             await meter.run("similar", project.id, _kept(svc, find_kin(index, svc.findings, month)))
         if rhythms is not None and around is not None:
@@ -154,6 +154,17 @@ async def _frequencies(svc: HourServices, month: Month) -> tuple[Rhythms, int]:
     found, items = await find_frequencies(month)
     await svc.findings.keep(Findings(patterns=told_frequencies(month, found)))
     return found, items
+
+
+async def _risks(
+    svc: HourServices,
+    project: AnalysedProject,
+    work: Awaitable[tuple[tuple[PatternAnalysis, ...], int]],
+) -> tuple[None, int]:
+    """Keep risks; those of patterns whose weight a person has set since the month was read follow it."""
+    kept = await _kept(svc, work)
+    await svc.findings.reweigh(project.id)
+    return kept
 
 
 async def _advice(svc: HourServices, evidence: Evidence) -> tuple[tuple[PatternAnalysis, ...], int]:

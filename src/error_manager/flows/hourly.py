@@ -30,9 +30,9 @@ from error_manager.storage.findings import (
     ForecastSet,
     ForecastSum,
     PatternAnalysis,
-    RiskFactor,
     Scope,
     ScopeKind,
+    risk_factors,
 )
 
 _DAY_H: Final = 24
@@ -216,6 +216,7 @@ def _risk(
             regressed_days=None if since is None else max(0.0, since / timedelta(days=1)),
             unhandled_share=_unhandled(tags),
             causes=causes,
+            business_weight=fact.weight,
         )
     )
     return PatternAnalysis(
@@ -223,9 +224,7 @@ def _risk(
         pattern_id=fact.id,
         updated_at=now,
         risk=score.value,
-        risk_factors=tuple(
-            RiskFactor(name=factor.name, points=factor.points, reason=factor.text) for factor in score.factors
-        ),
+        risk_factors=risk_factors(score.factors),
     )
 
 

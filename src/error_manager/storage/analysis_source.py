@@ -30,7 +30,7 @@ class AnalysedProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternFact:
-    """A pattern as far as the analysis goes by it."""
+    """A pattern as far as the analysis goes by it; ``weight`` is its business weight in its project."""
 
     id: PatternId
     title: str
@@ -47,6 +47,7 @@ class PatternFact:
     regressed_at: datetime | None
     first_release: str
     users: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

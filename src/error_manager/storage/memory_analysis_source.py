@@ -48,6 +48,8 @@ class MemoryAnalysisSource:
         self.known_releases: set[tuple[ProjectId, str, str]] = set()
         """Project, environment and version of releases that are changes already."""
         self.slots: dict[int, Cursor] = {}
+        self.weights: dict[tuple[ProjectId, PatternId], float] = {}
+        """Business weights of patterns in their projects, where they are not 1."""
 
     async def projects(self) -> tuple[AnalysedProject, ...]:
         """Return all projects."""
@@ -59,7 +61,10 @@ class MemoryAnalysisSource:
         grouped: dict[PatternId, list[StoredError]] = defaultdict(list)
         for error in self._of(project_id):
             grouped[self._home(error)].append(error)
-        facts = (_fact(number, grouped[number]) for number in sorted(grouped))
+        facts = (
+            _fact(number, grouped[number], self.weights.get((project_id, number), 1.0))
+            for number in sorted(grouped)
+        )
         return tuple(fact for fact in facts if fact.last_seen >= since)
 
     async def minutes(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:
@@ -207,7 +212,7 @@ def _share(counts: Mapping[tuple[PatternId, str, str], int], number: PatternId, 
     )
 
 
-def _fact(number: PatternId, errors: Sequence[StoredError]) -> PatternFact:
+def _fact(number: PatternId, errors: Sequence[StoredError], weight: float) -> PatternFact:
     first, last = errors[0], errors[-1]
     return PatternFact(
         id=number,
@@ -225,4 +230,5 @@ def _fact(number: PatternId, errors: Sequence[StoredError]) -> PatternFact:
         regressed_at=None,
         first_release=first.event.release,
         users=len({error.user_key for error in errors if error.user_key}),
+        weight=weight,
     )

@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from error_manager.analysis.risk import effective_weight
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
 from error_manager.storage.analysis_source import (
     AnalysedProject,
@@ -188,7 +189,7 @@ def _counts(content: bytearray) -> CountRows:
 
 def _fact(row: tuple[Any, ...]) -> PatternFact:
     number, title, message, culprit, module, error_code, severity, platform, status, *rest = row
-    first_seen, last_seen, resolved_at, regressed_at, first_release, users = rest
+    first_seen, last_seen, resolved_at, regressed_at, first_release, users, of_project, own = rest
     return PatternFact(
         id=PatternId(number),
         title=title,
@@ -205,4 +206,5 @@ def _fact(row: tuple[Any, ...]) -> PatternFact:
         regressed_at=regressed_at,
         first_release=first_release,
         users=users,
+        weight=effective_weight(of_project, own),
     )

@@ -3,8 +3,8 @@ SELECT id, organization_id FROM projects ORDER BY id
 
 -- name: read_facts
 SELECT p.id, p.title, left(p.message, 2000), p.culprit, p.module, p.error_code, p.severity, p.platform, p.status,
-    p.first_seen, p.last_seen, p.resolved_at, p.regressed_at, p.first_release, p.users
-FROM error_patterns p
+    p.first_seen, p.last_seen, p.resolved_at, p.regressed_at, p.first_release, p.users, j.weight, p.weight
+FROM error_patterns p JOIN projects j ON j.id = p.project_id
 WHERE p.project_id = %(project)s AND p.merged_into IS NULL AND p.last_seen >= %(since)s
 ORDER BY p.id
 
