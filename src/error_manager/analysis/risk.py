@@ -43,7 +43,6 @@ FEW_USERS: Final = 100.0
 """So many users give half of the points of their share."""
 PRIOR_ERRORS: Final = 5.0
 """Errors as expected that a rate is mixed with: three errors instead of one prove little."""
-SMOOTHING_HOURS: Final = 12.0
 TOP: Final = 100.0
 LEAST_WEIGHT: Final = 0.25
 MOST_WEIGHT: Final = 4.0
@@ -171,23 +170,6 @@ def steady_ratio(observed: float, expected: float) -> float:
         expected: errors that were usual there, >= 0.
     """
     return (observed + PRIOR_ERRORS) / (expected + PRIOR_ERRORS)
-
-
-def smoothed(previous: float | None, value: float, *, hours: float) -> float:
-    """Return a value drawn towards what it was: falling takes time, rising is told at once.
-
-    Args:
-        previous: what was told last, None if nothing was.
-        value: of now.
-        hours: between the two, >= 0.
-
-    Source:
-        Exponentially weighted mean with a half-life of 12 hours for falling values.
-    """
-    if previous is None or value >= previous:
-        return value
-    kept = float(0.5 ** (hours / SMOOTHING_HOURS))
-    return value + (previous - value) * kept
 
 
 def _factor(name: str, points: float, value: float, text: str) -> Factor:

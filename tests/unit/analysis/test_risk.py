@@ -15,7 +15,6 @@ from error_manager.analysis.risk import (
     effective_weight,
     reweighted,
     risk,
-    smoothed,
     steady_ratio,
 )
 from error_manager.core.types import Severity
@@ -171,10 +170,3 @@ def test_few_errors_do_not_make_a_ratio():
     """Three instead of one: 8/6; 300 instead of 100: nearly 3."""
     assert steady_ratio(3, 1) == pytest.approx(8 / 6)
     assert steady_ratio(300, 100) == pytest.approx(305 / 105)
-
-
-def test_smoothing_falls_by_half_in_twelve_hours_and_rises_at_once():
-    """A half-life of 12 hours downwards, none upwards."""
-    assert smoothed(None, 40.0, hours=1) == 40.0
-    assert smoothed(40.0, 60.0, hours=1) == 60.0
-    assert smoothed(60.0, 40.0, hours=12) == pytest.approx(50.0)
