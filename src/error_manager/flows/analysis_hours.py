@@ -33,7 +33,7 @@ from error_manager.flows.month import Month, read_month
 from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
-from error_manager.storage.findings import CorrelationSet, Findings, PatternAnalysis
+from error_manager.storage.findings import AnalysisState, CorrelationSet, Findings, PatternAnalysis
 from error_manager.storage.vectors import PatternKey, PatternSource
 
 INDEXED: Final = "indexed"
@@ -69,7 +69,7 @@ async def analyze_hours(svc: HourServices) -> None:
     hour = floor_hour(await settled(svc))
     async with measured(svc) as meter:
         for organization_id, mine in by_organization(await svc.source.projects()):
-            due = [project for project in mine if await is_due(svc, project, hour)]
+            due = [p for p in mine if await meter.run("position", p.id, _is_due(svc, p, hour))]
             if due:
                 work = _relations(svc, organization_id, mine, hour)
                 relations = await meter.run("relations", due[0].id, work)
@@ -88,7 +88,7 @@ async def analyze_hour(
     index: IndexServices | None,
 ) -> None:
     """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
-    position = await svc.findings.state(project.id, HOURS)
+    position = await meter.run("position", project.id, _position(svc, project))
     month = await meter.run("month", project.id, _month(svc, project, hour))
     if month is not None:
         await meter.run("forecasts", project.id, _forecasts(svc, month))
@@ -107,6 +107,14 @@ async def analyze_hour(
 
 
 # --- parts -------------------------------------------------------------------------------------------------
+
+
+async def _is_due(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[bool, int]:
+    return await is_due(svc, project, hour), 0
+
+
+async def _position(svc: HourServices, project: AnalysedProject) -> tuple[AnalysisState | None, int]:
+    return await svc.findings.state(project.id, HOURS), 0
 
 
 async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:

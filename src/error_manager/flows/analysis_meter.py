@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from error_manager.core.errors import StorageUnavailableError
+from error_manager.core.errors import StorageBusyError, StorageUnavailableError
 from error_manager.core.types import ProjectId
 from error_manager.storage.findings import AnalysisRun
 
@@ -46,9 +46,9 @@ class StepMeter:
     async def run(self, step: str, project_id: ProjectId, work: Awaitable[tuple[_T, int]]) -> _T | None:
         """Return what a step found, None when it failed; ``work`` gives it with how many items it looked at.
 
-        Whatever goes wrong in one project - a fault of ours, data that the database refuses, another process
-        that was faster, an absent index - is logged and kept with the run, and everything else goes on
-        without it.
+        Whatever goes wrong in one project - a fault of ours, data that the database refuses, a lock or a
+        statement that takes too long, another process that was faster, an absent index - is logged and kept
+        with the run, and everything else goes on without it.
 
         Raises:
             StorageUnavailableError: the database is away; it is kept with the run, too. Try again.
@@ -59,7 +59,7 @@ class StepMeter:
             found, items = await work
         except Exception as error:
             total.failures.append(f"project {project_id}: {type(error).__name__}: {error}")
-            if isinstance(error, StorageUnavailableError):
+            if isinstance(error, StorageUnavailableError) and not isinstance(error, StorageBusyError):
                 raise
             _log.exception("analysis_failed", step=step, project_id=project_id)
             return None

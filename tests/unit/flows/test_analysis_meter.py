@@ -11,6 +11,7 @@ from error_manager.core.errors import (
     IndexUnavailableError,
     PoisonBatchError,
     StaleCursorError,
+    StorageBusyError,
     StorageError,
     StorageUnavailableError,
 )
@@ -45,7 +46,15 @@ async def test_what_steps_cost_is_summed_over_projects():
 
 
 @pytest.mark.parametrize(
-    "kind", [ValueError, StorageError, PoisonBatchError, StaleCursorError, IndexUnavailableError]
+    "kind",
+    [
+        ValueError,
+        StorageError,
+        StorageBusyError,
+        PoisonBatchError,
+        StaleCursorError,
+        IndexUnavailableError,
+    ],
 )
 async def test_a_fault_is_kept_with_the_run(kind):
     """The step has no result in this project; the next project has its own."""
