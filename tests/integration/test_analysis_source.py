@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,13 +18,16 @@ from tests.contract.analysis_source_contract import (
     TWO,
     AnalysisSourceContract,
     errors,
+    event,
     expected,
     name,
     named,
     rows,
 )
+from tests.contract.rule_store_contract import stored
 
-from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch
+from error_manager.core.types import ExceptionInfo, Frame
+from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch, StoredError
 from error_manager.storage.findings import Change, ChangeKind, Findings
 from error_manager.storage.postgres.analysis_source import PostgresAnalysisSource
 from error_manager.storage.postgres.collecting import PostgresSpans
@@ -29,6 +35,7 @@ from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.reader import Pool
 
 
 @pytest.fixture
@@ -51,6 +58,51 @@ async def connections(database):
         await PostgresSpans(found).note(slot, start, end)
     yield found
     await found.close()
+
+
+def _error_of(group: int, at: datetime) -> StoredError:
+    number = 10_000 + 1_000 * group + at.hour
+    frames = (Frame(function=f"many_{group}", module=f"many.{group}", filename=f"many/{group}.py", lineno=3),)
+    base = event(number)
+    return stored(
+        number,
+        replace(
+            base,
+            timestamp=at,
+            message="Many: 1",
+            exceptions=(ExceptionInfo(type=f"Many{'abcdefgh'[group % 8]}", value="1", frames=frames),),
+        ),
+        project=TWO,
+    )
+
+
+async def _commit(database, found) -> None:
+    store = PostgresErrorStore(
+        lambda: connect(database.url, application_name="test"), shard=0, failpoint=lambda step: None
+    )
+    await store.commit(StoreBatch(slot=NO_SLOT, start=Cursor(), end=Cursor(), errors=tuple(found)))
+    await store.close()
+
+
+@asynccontextmanager
+async def _indexed(database) -> AsyncIterator[Pool]:
+    """Lend a pool of one connection that goes by indexes, as with many rows."""
+    joint = "&" if "?" in database.url else "?"
+    url = f"{database.url}{joint}options=-c%20enable_seqscan%3Doff%20-c%20enable_bitmapscan%3Doff"
+    one = pool(url, application_name="test", min_size=1, max_size=1, autocommit=True)
+    await one.open()
+    yield one
+    await one.close()
+
+
+async def _read_of_errors(one: Pool) -> int:
+    """Return how many rows of errors were read by index."""
+    async with one.connection() as connection:
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        row = await connection.execute(
+            "SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes WHERE relname LIKE 'project_errors%'"
+        )
+        return (await row.fetchone())[0]
 
 
 class TestPostgresAnalysisSource(AnalysisSourceContract):
@@ -78,6 +130,28 @@ async def test_series_follow_a_merge_and_its_undo(connections) -> None:
     await queries.undo(ids["pay"], person_id=None, now=later)
     assert await source.regrouped(ONE, since=later) == {ids["pay"], ids["load"]}
     assert rows(await source.minutes(ONE, since=START, until=END), names) == expected(1, name)
+
+
+async def test_of_a_pattern_of_many_groups_its_newest_errors_are_read(connections, database) -> None:
+    """Forty groups with an error in each of six hours: of the 240 errors one hour's 40 are read, not all."""
+    hours = [START - timedelta(hours=back) for back in range(6)]
+    many = [_error_of(group, hour) for group in range(40) for hour in hours]
+    await _commit(database, many)
+    queries = PostgresQueries(connections)
+    known = set(await named(PostgresAnalysisSource(connections), TWO))
+    rows = await PostgresAnalysisSource(connections).patterns(TWO, since=hours[-1])
+    ids = [row.id for row in rows if row.message.startswith("Many")]
+    assert len(ids) == 40
+    assert set(ids) < known
+    await queries.merge(ids[0], tuple(ids[1:]), person_id=None, now=END)
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+    async with _indexed(database) as one:
+        before = await _read_of_errors(one)
+        found = await PostgresAnalysisSource(one).events(TWO, since=hours[-1], until=END, newest=30)
+        read = await _read_of_errors(one) - before
+    assert (found.keys == ids[0]).sum() == 30
+    assert 30 <= read <= 40 + 3  # and the three errors of another pattern
 
 
 async def test_a_release_that_is_a_change_is_not_told_again(connections) -> None:

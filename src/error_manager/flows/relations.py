@@ -18,7 +18,6 @@ from error_manager.analysis.aggregator import Floats, Integers, gaps, places
 from error_manager.analysis.anomaly_alert import Kind as AnomalyKind
 from error_manager.analysis.change_effects import ChangeEffect, relate_changes
 from error_manager.analysis.correlation import Relation, correlate
-from error_manager.analysis.event_stream import thin
 from error_manager.analysis.explanation import Kind
 from error_manager.analysis.fine_timing import LONGEST_S, Following, Stretch, follow_closely
 from error_manager.core.types import PatternId, ProjectId
@@ -100,7 +99,7 @@ async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], unt
     for project in projects:
         facts = await source.patterns(project.id, since=since)
         events = await source.events(project.id, since=since, until=until, newest=NEWEST)
-        times, codes, since_s = await asyncio.to_thread(_thinned, facts, events, since.timestamp())
+        times, codes, since_s = await asyncio.to_thread(_ordered, facts, events, since.timestamp())
         parts.append((times, codes + len(patterns)))
         complete.append(since_s)
         patterns += [(project.id, fact) for fact in facts]
@@ -127,29 +126,17 @@ async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], unt
     )
 
 
-def _thinned(
+def _ordered(
     facts: Sequence[PatternFact], events: EventRows, start_s: float
 ) -> tuple[Floats, Integers, Floats]:
-    """Return the newest times of each pattern, whose they are, and since when they are all there are.
-
-    The newest of each group hold the newest of all groups of a pattern.
-    """
+    """Return the times of each pattern, sorted, whose they are, and since when they are all there are."""
     ids = np.array([fact.id for fact in facts], dtype=np.int64)
     codes = places(ids, events.keys)
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(len(facts) + 1))
-    times, owners = [], []
-    since_s = np.full(len(facts), start_s)
-    for code in range(len(facts)):
-        found = events.times_s[order[starts[code] : starts[code + 1]]]
-        kept = thin(found, NEWEST)
-        if len(found) >= NEWEST:
-            since_s[code] = kept[0]
-        times.append(kept)
-        owners.append(np.full(len(kept), code, dtype=np.int64))
-    if not times:
-        return np.zeros(0), np.zeros(0, dtype=np.int64), since_s
-    return np.concatenate(times), np.concatenate(owners), since_s
+    times, codes = events.times_s[codes >= 0], codes[codes >= 0]
+    order = np.lexsort((times, codes))
+    since_s = np.array([events.cut_s.get(fact.id, start_s) for fact in facts], dtype=np.float64)
+    return times[order], codes[order], since_s
+
 
 
 async def _rises(

@@ -18,6 +18,7 @@ from error_manager.storage.analysis_source import (
     Reach,
     ReleaseSeen,
     TagShare,
+    newest_events,
 )
 from error_manager.storage.base import Cursor, StoredError
 from error_manager.storage.rollup import facets
@@ -87,13 +88,11 @@ class MemoryAnalysisSource:
         self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
     ) -> EventRows:
         """Return when the errors of each pattern happened."""
-        grouped: dict[GroupId, list[StoredError]] = defaultdict(list)
-        for error in self._between(project_id, since, until):
-            grouped[error.entry.fingerprint.group_id].append(error)
-        kept = [error for errors in grouped.values() for error in errors[-newest:]]
-        return EventRows(
-            keys=np.array([self._home(error) for error in kept], dtype=np.int64),
-            times_s=np.array([error.event.timestamp.timestamp() for error in kept], dtype=np.float64),
+        found = self._between(project_id, since, until)
+        return newest_events(
+            np.array([self._home(error) for error in found], dtype=np.int64),
+            np.array([error.event.timestamp.timestamp() for error in found], dtype=np.float64),
+            newest=newest,
         )
 
     async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
