@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -26,7 +27,7 @@ from tests.contract.analysis_source_contract import (
 )
 from tests.contract.rule_store_contract import stored
 
-from error_manager.core.types import ExceptionInfo, Frame
+from error_manager.core.types import ErrorId, EventId, ExceptionInfo, Frame
 from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch, StoredError
 from error_manager.storage.findings import Change, ChangeKind, Findings
 from error_manager.storage.postgres.analysis_source import PostgresAnalysisSource
@@ -86,21 +87,23 @@ async def _commit(database, found) -> None:
 
 @asynccontextmanager
 async def _indexed(database) -> AsyncIterator[Pool]:
-    """Lend a pool of one connection that goes by indexes, as with many rows."""
+    """Lend a pool of one connection that goes by indexes, as with many rows, after a look at what is there."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
     joint = "&" if "?" in database.url else "?"
-    url = f"{database.url}{joint}options=-c%20enable_seqscan%3Doff%20-c%20enable_bitmapscan%3Doff"
+    url = f"{database.url}{joint}options=-c%20enable_seqscan%3Doff"
     one = pool(url, application_name="test", min_size=1, max_size=1, autocommit=True)
     await one.open()
     yield one
     await one.close()
 
 
-async def _read_of_errors(one: Pool) -> int:
-    """Return how many rows of errors were read by index."""
+async def _read_by(one: Pool, index: str) -> int:
+    """Return how many entries of indexes with such a name were read."""
     async with one.connection() as connection:
         await connection.execute("SELECT pg_stat_force_next_flush()")
         row = await connection.execute(
-            "SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes WHERE relname LIKE 'project_errors%'"
+            "SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes WHERE indexrelname LIKE %s", (index,)
         )
         return (await row.fetchone())[0]
 
@@ -144,12 +147,10 @@ async def test_of_a_pattern_of_many_groups_its_newest_errors_are_read(connection
     assert len(ids) == 40
     assert set(ids) < known
     await queries.merge(ids[0], tuple(ids[1:]), person_id=None, now=END)
-    with psycopg.connect(database.owner_url, autocommit=True) as connection:
-        connection.execute("ANALYZE")
     async with _indexed(database) as one:
-        before = await _read_of_errors(one)
+        before = await _read_by(one, "project_errors%")
         found = await PostgresAnalysisSource(one).events(TWO, since=hours[-1], until=END, newest=30)
-        read = await _read_of_errors(one) - before
+        read = await _read_by(one, "project_errors%") - before
     assert (found.keys == ids[0]).sum() == 30
     assert 30 <= read <= 40 + 3  # and the three errors of another pattern
 
@@ -164,6 +165,47 @@ async def test_a_release_that_is_a_change_is_not_told_again(connections) -> None
     )
     await findings.keep(Findings(changes=known))
     assert await source.releases(ONE, since=START) == seen[3:]
+
+
+async def test_the_hours_of_a_new_release_are_read_of_its_groups_alone(connections, database) -> None:
+    """Of 240 hours of forty groups one group has the release: its one hour is read, not all."""
+    hours = [START - timedelta(hours=back) for back in range(6)]
+    many = [_error_of(group, hour) for group in range(40) for hour in hours]
+    await _commit(database, many)
+    source, findings = PostgresAnalysisSource(connections), PostgresFindings(connections)
+    seen = await source.releases(TWO, since=hours[-1])
+    known = tuple(
+        Change(project_id=TWO, at=r.at, kind=ChangeKind.RELEASE, version=r.version, environment=r.environment)
+        for r in seen
+    )
+    await findings.keep(Findings(changes=known))
+    fresh = replace(many[0], event=replace(many[0].event, event_id=EventId("f" * 32), release="9.9"))
+    await _commit(database, [replace(fresh, error_id=ErrorId(uuid4()))])
+    async with _indexed(database) as one:
+        before = await _read_by(one, "rollup_hour_pkey")
+        found = await PostgresAnalysisSource(one).releases(TWO, since=hours[-1])
+        read = await _read_by(one, "rollup_hour_pkey") - before
+    assert [release.version for release in found] == ["9.9"]
+    assert read == 1
+
+
+async def test_what_was_regrouped_is_found_without_the_lines_of_errors(connections, database) -> None:
+    """A thousand lines that errors wrote: of the history the two of the merge are read."""
+    source, queries = PostgresAnalysisSource(connections), PostgresQueries(connections)
+    ids = sorted(await named(source))
+    await queries.merge(ids[0], (ids[1],), person_id=None, now=END)
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(
+            "INSERT INTO pattern_history (project_id, pattern_id, at, action)"
+            " SELECT 1, %s, %s, 'regressed' FROM generate_series(1, 1000)",
+            (ids[2], END),
+        )
+    async with _indexed(database) as one:
+        before = await _read_by(one, "pattern_history%")
+        found = await PostgresAnalysisSource(one).regrouped(ONE, since=END)
+        read = await _read_by(one, "pattern_history%") - before
+    assert found == {ids[0], ids[1]}
+    assert read == 2
 
 
 async def test_a_pattern_of_another_project_has_no_series_here(connections) -> None:

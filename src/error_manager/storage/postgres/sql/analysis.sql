@@ -128,7 +128,8 @@ ORDER BY r.pattern_id, r.key
 
 -- name: read_releases
 -- Hours and days are kept for good, errors are not: without them a release began with its hour. Where its first error is
--- costs a look at the days of the project, so only releases are looked for that are no change yet.
+-- costs a look at the days of the project, so only releases are looked for that are no change yet, and only the hours of
+-- groups that had it on its first day.
 WITH fresh AS MATERIALIZED (
     SELECT DISTINCT h.environment, h.release FROM rollup_hour h
     WHERE h.project_id = %(project)s AND h.bucket >= date_trunc('hour', %(since)s::timestamptz)
@@ -145,8 +146,11 @@ WITH fresh AS MATERIALIZED (
     GROUP BY environment, release
 ), hours AS MATERIALIZED (
     SELECT environment, release, min(h.bucket) AS hour
-    FROM days JOIN rollup_hour h USING (environment, release)
-    WHERE h.project_id = %(project)s AND h.bucket >= days.day AND h.bucket < days.day + interval '1 day'
+    FROM days
+    JOIN rollup_day d USING (environment, release)
+    JOIN rollup_hour h USING (project_id, group_id, environment, release)
+    WHERE d.project_id = %(project)s AND d.bucket = days.day
+        AND h.bucket >= days.day AND h.bucket < days.day + interval '1 day'
     GROUP BY environment, release
 )
 SELECT r.environment, r.release, coalesce(min(e.timestamp), r.hour)
