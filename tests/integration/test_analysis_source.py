@@ -87,7 +87,7 @@ async def _commit(database, found) -> None:
 
 @asynccontextmanager
 async def _indexed(database) -> AsyncIterator[Pool]:
-    """Lend a pool of one connection that goes by indexes, as with many rows, after a look at what is there."""
+    """Lend a pool of one connection that goes by indexes, as with many rows."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute("ANALYZE")
     joint = "&" if "?" in database.url else "?"

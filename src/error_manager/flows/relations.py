@@ -138,7 +138,6 @@ def _ordered(
     return times[order], codes[order], since_s
 
 
-
 async def _rises(
     findings: FindingStore, project_ids: tuple[ProjectId, ...], until: datetime
 ) -> tuple[Anomaly, ...]:

@@ -28,13 +28,13 @@ _POOL_RECONNECT_S: Final = 2.0
 
 # SQLSTATE classes (PostgreSQL manual, appendix A).
 _REFUSED_DATA: Final = frozenset({"22", "23", "54"})  # data exception, integrity violation, program limit
-_TRY_AGAIN: Final = frozenset(
-    {"08", "53", "57", "58"}
-)  # connection, resources, operator, I/O
+_TRY_AGAIN: Final = frozenset({"08", "53", "57", "58"})  # connection, resources, operator, I/O
 _READ_ONLY: Final = "25006"  # the old primary after a fail-over
 # What one statement or transaction met while the database answers everybody else.
 _BUSY_CLASSES: Final = frozenset({"40", "55"})  # deadlock and other rollbacks, locks
-_BUSY: Final = frozenset({"25P04", "53200", "53400", "57014"})  # out of time, of memory, of a limit; out of time
+_BUSY: Final = frozenset(
+    {"25P04", "53200", "53400", "57014"}
+)  # out of time, of memory, of a limit; out of time
 
 
 def connection_parameters(
