@@ -38,6 +38,7 @@ from error_manager.storage.vectors import PatternKey, PatternSource
 
 INDEXED: Final = "indexed"
 """The state that says up to when regrouped patterns are in the index as they are now."""
+_LEFT_OUT: Final = "{:,} of {:,} patterns analysed: those with errors in the last week first"
 _log = structlog.get_logger()
 
 
@@ -91,6 +92,7 @@ async def analyze_hour(
     position = await meter.run("position", project.id, _position(svc, project))
     month = await meter.run("month", project.id, _month(svc, project, hour))
     if month is not None:
+        _note_left_out(meter, month)
         await meter.run("forecasts", project.id, _forecasts(svc, month))
         rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
         around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
@@ -120,6 +122,15 @@ async def _position(svc: HourServices, project: AnalysedProject) -> tuple[Analys
 async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:
     month = await read_month(svc.source, project, until=hour)
     return month, 0 if month is None else len(month.facts)
+
+
+def _note_left_out(meter: StepMeter, month: Month) -> None:
+    if month.left_out:
+        looked_at = len(month.facts)
+        meter.note("month", month.project.id, _LEFT_OUT.format(looked_at, looked_at + month.left_out))
+        _log.warning(
+            "patterns_left_out", project_id=month.project.id, looked_at=looked_at, left_out=month.left_out
+        )
 
 
 async def _relations(

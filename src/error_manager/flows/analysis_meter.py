@@ -25,6 +25,7 @@ class _Sum:
     cpu_s: float = 0.0
     items: int = 0
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class StepMeter:
@@ -53,7 +54,7 @@ class StepMeter:
         Raises:
             StorageUnavailableError: the database is away; it is kept with the run, too. Try again.
         """
-        total = self._sums.setdefault(step, _Sum(started_at=self._clock()))
+        total = self._sum(step)
         began, cpu = self._monotonic(), self._cpu_clock()
         try:
             found, items = await work
@@ -69,6 +70,10 @@ class StepMeter:
         total.items += items
         return found
 
+    def note(self, step: str, project_id: ProjectId, text: str) -> None:
+        """Keep with the run of a step what is to be known of it in a project."""
+        self._sum(step).notes.append(f"project {project_id}: {text}")
+
     def runs(self) -> tuple[AnalysisRun, ...]:
         """Return the runs of the steps, in the order in which they began."""
         return tuple(
@@ -79,7 +84,12 @@ class StepMeter:
                 cpu_s=total.cpu_s,
                 items=total.items,
                 is_done=not total.failures,
-                detail="; ".join(total.failures).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_DETAIL],
+                detail="; ".join(total.failures + total.notes).replace("\0", "\N{REPLACEMENT CHARACTER}")[
+                    :_DETAIL
+                ],
             )
             for step, total in self._sums.items()
         )
+
+    def _sum(self, step: str) -> _Sum:
+        return self._sums.setdefault(step, _Sum(started_at=self._clock()))

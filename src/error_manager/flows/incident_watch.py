@@ -40,7 +40,7 @@ LEAD: Final = timedelta(minutes=15)
 LONGEST: Final = timedelta(minutes=20)
 """The order of causes is in the beginning of an incident."""
 NEWEST: Final = 20_000
-"""Errors of a pattern that are read: all of them up to 570 a minute. Of a hotter one the first miss."""
+"""Errors of a pattern that are read: all up to 570 a minute; of a hotter one the first are missing."""
 _MOST: Final = 500
 _PAIRS: Final = 500
 

@@ -69,6 +69,18 @@ async def test_a_fault_is_kept_with_the_run(kind):
     )
 
 
+async def test_a_note_is_kept_with_a_run_that_is_done():
+    """Beside what failed elsewhere."""
+    meter = _meter()
+    await meter.run("a", ProjectId(1), _found("x"))
+    meter.note("a", ProjectId(1), "in part")
+    assert [(run.is_done, run.detail) for run in meter.runs()] == [(True, "project 1: in part")]
+    await meter.run("a", ProjectId(2), _fails(ValueError("odd")))
+    assert [(run.is_done, run.detail) for run in meter.runs()] == [
+        (False, "project 2: ValueError: odd; project 1: in part")
+    ]
+
+
 async def test_an_absent_database_ends_the_round():
     """It comes again; nothing is wrong with the errors."""
     meter = _meter()
