@@ -115,6 +115,10 @@ class MadeUpMonth:
     async def cursors(self) -> Mapping[int, Cursor]:
         return {}
 
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        del since
+        return {}
+
     def _between(self, since: datetime, until: datetime) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         start, end = np.searchsorted(self._times, [since.timestamp(), until.timestamp()])
         return self._keys[start:end], self._times[start:end]

@@ -131,6 +131,10 @@ class MomentSource:
     async def cursors(self) -> Mapping[int, Cursor]:
         return {}
 
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        del since
+        return {}
+
     # --- parts ---------------------------------------------------------------------------------------------
 
     def _between(

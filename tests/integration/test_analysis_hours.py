@@ -162,6 +162,15 @@ async def test_a_step_that_fails_leaves_the_others_alone(svc, monkeypatch) -> No
     assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR
 
 
+async def test_what_waits_on_another_machine_is_waited_for(svc) -> None:
+    """What its receiving process told in the last minute; of a slot that is here, what is seen."""
+    hours = timedelta(hours=2)
+    svc.source.told = {1: (NOW - timedelta(seconds=15), NOW - hours), 2: (NOW - hours, NOW - 2 * hours)}
+    assert await settled(svc) == NOW - hours
+    svc.source.told = {1: (NOW - timedelta(seconds=15), None), 0: (NOW, NOW - hours)}
+    assert await settled(svc) == NOW - CLOSED_AFTER
+
+
 async def test_of_too_many_patterns_the_most_active_are_analysed(svc, monkeypatch) -> None:
     """It is said with the run; the forecast of the project counts the errors of all."""
     await analyze_hours(svc)

@@ -189,6 +189,16 @@ async def test_the_hours_of_a_new_release_are_read_of_its_groups_alone(connectio
     assert read == 1
 
 
+async def test_what_waits_in_an_inbox_is_told(connections) -> None:
+    """The last word of each slot counts, as long as it is fresh."""
+    source, spans = PostgresAnalysisSource(connections), PostgresSpans(connections)
+    await spans.note_waiting(0, START, START)
+    await spans.note_waiting(0, END, None)
+    await spans.note_waiting(1, END, START)
+    await spans.note_waiting(2, START, START)
+    assert await source.waiting(since=START + timedelta(minutes=1)) == {0: None, 1: START}
+
+
 async def test_what_was_regrouped_is_found_without_the_lines_of_errors(connections, database) -> None:
     """A thousand lines that errors wrote: of the history the two of the merge are read."""
     source, queries = PostgresAnalysisSource(connections), PostgresQueries(connections)

@@ -196,3 +196,10 @@ class AnalysisSource(Protocol):
     async def cursors(self) -> Mapping[int, Cursor]:
         """Return up to where each slot of the inbox was processed."""
         ...
+
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot, None = nothing waits.
+
+        Those are missing of which nobody has told since then.
+        """
+        ...

@@ -49,6 +49,8 @@ class MemoryAnalysisSource:
         self.known_releases: set[tuple[ProjectId, str, str]] = set()
         """Project, environment and version of releases that are changes already."""
         self.slots: dict[int, Cursor] = {}
+        self.told: dict[int, tuple[datetime, datetime | None]] = {}
+        """When it was told of each slot since when something waits in it."""
 
     async def projects(self) -> tuple[AnalysedProject, ...]:
         """Return all projects."""
@@ -159,6 +161,10 @@ class MemoryAnalysisSource:
     async def cursors(self) -> Mapping[int, Cursor]:
         """Return up to where each slot of the inbox was processed."""
         return self.slots
+
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot."""
+        return {slot: oldest for slot, (told_at, oldest) in self.told.items() if told_at >= since}
 
     # --- parts ---------------------------------------------------------------------------------------------
 

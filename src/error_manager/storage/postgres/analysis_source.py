@@ -160,6 +160,10 @@ class PostgresAnalysisSource:
         """Return up to where each slot of the inbox was processed."""
         return {slot: Cursor(seq=seq, row=row) for slot, seq, row in await self._rows("read_cursors")}
 
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot."""
+        return dict(await self._rows("read_waiting", since=since))
+
     # --- parts ---------------------------------------------------------------------------------------------
 
     @asynccontextmanager

@@ -162,3 +162,6 @@ ORDER BY 3, 1, 2
 
 -- name: read_cursors
 SELECT slot, seq, row FROM inbox_cursors
+
+-- name: read_waiting
+SELECT slot, since FROM inbox_waiting WHERE told_at >= %(since)s
