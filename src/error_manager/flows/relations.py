@@ -38,6 +38,10 @@ WINDOW: Final = timedelta(days=14)
 """Links are looked for in the errors of two weeks."""
 NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
+MOST_EVENTS: Final = 6_000_000
+"""Errors of an organization that are looked at, at most (about 120 bytes each); of more than 2,000 patterns fewer
+of each are."""
+_FEWEST: Final = 100
 IN_INCIDENT: Final = "incident"
 """Kind of a relation that was seen second by second within incidents, not over days."""
 _BIRTH: Final = AnomalyKind.BIRTH.value
@@ -91,14 +95,20 @@ def causes_of(relations: CorrelationSet | None) -> Mapping[PatternId, float]:
     return sums
 
 
+def newest_of(patterns: int) -> int:
+    """Return how many errors of each of so many patterns are looked at."""
+    return max(_FEWEST, min(NEWEST, MOST_EVENTS // max(1, patterns)))
+
+
 async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], until: datetime) -> _Stream:
     since = until - WINDOW
     patterns: list[tuple[ProjectId, PatternFact]] = []
     parts: list[tuple[Floats, Integers]] = []
     complete: list[Floats] = []
-    for project in projects:
-        facts = await source.patterns(project.id, since=since)
-        events = await source.events(project.id, since=since, until=until, newest=NEWEST)
+    known = [(project, await source.patterns(project.id, since=since)) for project in projects]
+    newest = newest_of(sum(len(facts) for _, facts in known))
+    for project, facts in known:
+        events = await source.events(project.id, since=since, until=until, newest=newest)
         times, codes, since_s = await asyncio.to_thread(_ordered, facts, events, since.timestamp())
         parts.append((times, codes + len(patterns)))
         complete.append(since_s)
