@@ -39,8 +39,8 @@ WINDOW: Final = timedelta(days=14)
 NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
 MOST_EVENTS: Final = 6_000_000
-"""Errors of an organization that are looked at, at most (about 120 bytes each); of more than 2,000 patterns fewer
-of each are."""
+"""Errors of an organization that are looked at, at most, about 120 bytes each; of more than 2,000 patterns
+fewer of each are."""
 _FEWEST: Final = 100
 IN_INCIDENT: Final = "incident"
 """Kind of a relation that was seen second by second within incidents, not over days."""
