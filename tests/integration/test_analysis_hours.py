@@ -20,6 +20,7 @@ from error_manager.flows import analysis_hours
 from error_manager.flows.analysis_hours import HourServices, analyze_hours
 from error_manager.flows.analysis_services import CLOSED_AFTER, HOURS, is_hour_due, settled
 from error_manager.flows.month import read_month
+from error_manager.flows.relations import find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.runtime.wiring.knowledge import load_diagnoser
 from error_manager.storage.base import Cursor, InboxBatch, InboxRecord, RecordKind
@@ -178,12 +179,17 @@ async def test_of_too_many_patterns_the_most_active_are_analysed(svc, monkeypatc
     (before,) = await svc.findings.forecasts(whole)
     fewer = replace(svc, findings=MemoryFindings({PatternId(number): ONE for number in (1, 2, 3)}))
     monkeypatch.setattr(analysis_hours, "read_month", partial(read_month, most=2))
+    monkeypatch.setattr(analysis_hours, "find_relations", partial(find_relations, most=2))
     await analyze_hours(fewer)
     assert len((await fewer.findings.analyses(AnalysisFilter(), limit=9, cursor=None)).items) == 2
     assert (await fewer.findings.forecasts(whole))[0].point == before.point
-    (run,) = [run for run in await fewer.findings.latest_runs() if run.step == "month"]
-    said = "project 1: 2 of 3 patterns analysed: those with errors in the last week first"
-    assert (run.is_done, run.items, run.detail) == (True, 2, said)
+    runs = {run.step: run for run in await fewer.findings.latest_runs()}
+    assert all(run.is_done for run in runs.values())
+    assert {step: run.detail for step, run in runs.items() if run.detail} == {
+        "month": "project 1: 2 of 3 patterns analysed: those with errors in the last week first",
+        "relations": "project 1: 2 of 3 patterns compared: those with the most errors in two weeks",
+    }
+    assert runs["month"].items == 2
 
 
 async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:

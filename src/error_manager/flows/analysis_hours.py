@@ -6,7 +6,7 @@ that ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -72,7 +72,8 @@ async def analyze_hours(svc: HourServices) -> None:
         for organization_id, mine in by_organization(await svc.source.projects()):
             due = [p for p in mine if await meter.run("position", p.id, _is_due(svc, p, hour))]
             if due:
-                work = _relations(svc, organization_id, mine, hour)
+                note = _noting(meter, "relations", due[0])
+                work = _relations(svc, organization_id, mine, hour, note)
                 relations = await meter.run("relations", due[0].id, work)
                 index = await meter.run("index", due[0].id, _indexed(svc, due, hour))
                 for project in due:
@@ -92,7 +93,9 @@ async def analyze_hour(
     position = await meter.run("position", project.id, _position(svc, project))
     month = await meter.run("month", project.id, _month(svc, project, hour))
     if month is not None:
-        _note_left_out(meter, month)
+        if month.left_out:
+            looked_at, known = len(month.facts), len(month.facts) + month.left_out
+            _noting(meter, "month", project)(_LEFT_OUT.format(looked_at, known))
         await meter.run("forecasts", project.id, _forecasts(svc, month))
         rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
         around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
@@ -124,19 +127,26 @@ async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) ->
     return month, 0 if month is None else len(month.facts)
 
 
-def _note_left_out(meter: StepMeter, month: Month) -> None:
-    if month.left_out:
-        looked_at = len(month.facts)
-        meter.note("month", month.project.id, _LEFT_OUT.format(looked_at, looked_at + month.left_out))
-        _log.warning(
-            "patterns_left_out", project_id=month.project.id, looked_at=looked_at, left_out=month.left_out
-        )
+def _noting(meter: StepMeter, step: str, project: AnalysedProject) -> Callable[[str], None]:
+    """Return what keeps with the run of a step, and logs, that patterns were left out."""
+
+    def note(text: str) -> None:
+        meter.note(step, project.id, text)
+        _log.warning("patterns_left_out", step=step, project_id=project.id, detail=text)
+
+    return note
 
 
 async def _relations(
-    svc: HourServices, organization_id: int, projects: Sequence[AnalysedProject], hour: datetime
+    svc: HourServices,
+    organization_id: int,
+    projects: Sequence[AnalysedProject],
+    hour: datetime,
+    note: Callable[[str], None],
 ) -> tuple[CorrelationSet, int]:
-    found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
+    found, items = await find_relations(
+        svc.source, svc.findings, organization_id, projects, until=hour, note=note
+    )
     await svc.findings.keep(Findings(correlations=found))
     return found, items
 

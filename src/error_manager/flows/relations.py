@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -41,7 +41,10 @@ NEWEST: Final = 3_000
 MOST_EVENTS: Final = 6_000_000
 """Errors of an organization that are looked at, at most, about 120 bytes each; of more than 2,000 patterns
 fewer of each are."""
+MOST_COMPARED: Final = 6_000
+"""Patterns of an organization that are compared, each with each: the time grows with their square."""
 _FEWEST: Final = 100
+_LEFT_OUT: Final = "{:,} of {:,} patterns compared: those with the most errors in two weeks"
 IN_INCIDENT: Final = "incident"
 """Kind of a relation that was seen second by second within incidents, not over days."""
 _BIRTH: Final = AnomalyKind.BIRTH.value
@@ -74,9 +77,24 @@ async def find_relations(
     projects: Sequence[AnalysedProject],
     *,
     until: datetime,
+    most: int = MOST_COMPARED,
+    note: Callable[[str], None] = lambda _text: None,
 ) -> tuple[CorrelationSet, int]:
-    """Return the relations of an organization, and of how many errors they were found."""
-    stream = await _read(source, projects, until)
+    """Return the relations of an organization, and of how many errors they were found.
+
+    Args:
+        source: where to read.
+        findings: where changes and anomalies are.
+        organization_id: whose.
+        projects: all of it.
+        until: a whole hour.
+        most: patterns to compare; of more, those with the most errors.
+        note: takes what is to be known when some were left out.
+    """
+    everything = await _read(source, projects, until)
+    stream = _most_active(everything, most)
+    if stream is not everything:
+        note(_LEFT_OUT.format(len(stream.patterns), len(everything.patterns)))
     if stream.observed_s[0] >= stream.observed_s[1]:  # the first error came after this hour
         return CorrelationSet(organization_id=organization_id, rows=()), 0
     project_ids = tuple(project.id for project in projects)
@@ -133,6 +151,22 @@ async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], unt
             end_s=observed[1],
             since_s=first.timestamp() if first else math.inf,
         ),
+    )
+
+
+def _most_active(stream: _Stream, most: int) -> _Stream:
+    """Return the events of the patterns that have the most."""
+    if len(stream.patterns) <= most:
+        return stream
+    counts = np.bincount(stream.codes, minlength=len(stream.patterns))
+    kept = np.sort(np.argsort(-counts, kind="stable")[:most])
+    codes = places(kept, stream.codes)
+    return replace(
+        stream,
+        patterns=tuple(stream.patterns[code] for code in kept.tolist()),
+        times_s=stream.times_s[codes >= 0],
+        codes=codes[codes >= 0],
+        since_s=stream.since_s[kept],
     )
 
 
