@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from tests.contract.rule_store_contract import stored
 
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, ProjectId, Severity
@@ -148,8 +149,8 @@ class AnalysisSourceContract:
         ranks = {severity.rank: severity.value for severity in Severity}
         assert rows(found, ranks) == expected(1, lambda one: one.severity.value)
 
-    async def test_events_are_the_newest_of_each_group(self, source) -> None:
-        """Their exact times."""
+    async def test_events_are_the_newest_of_each_pattern(self, source) -> None:
+        """Their exact times; of what is not all, since when it is."""
         names = await named(source)
         found = await source.events(ONE, since=START, until=END, newest=1000)
         times: dict[str, list[float]] = {}
@@ -161,9 +162,20 @@ class AnalysisSourceContract:
         }
         for place, when in want.items():
             np.testing.assert_allclose(sorted(times[place]), when, atol=1e-5)
+        assert found.cut_s == {}
         few = await source.events(ONE, since=START, until=END, newest=2)
         newest = sorted(event(n).timestamp.timestamp() for n in range(112, 120))
         np.testing.assert_allclose(sorted(few.times_s.tolist()), newest, atol=1e-5)
+        since = {names[key]: time for key, time in few.cut_s.items()}
+        assert since == {
+            name(event(n)): pytest.approx(event(n).timestamp.timestamp(), abs=1e-5) for n in range(112, 116)
+        }
+
+    async def test_an_hour_that_goes_on_after_the_window_cuts_nothing(self, source) -> None:
+        """Of 8 errors each hour 2 are in the window's last 15 minutes: 4 more come from the hour before."""
+        end = START + timedelta(hours=2, minutes=15)
+        found = await source.events(ONE, since=START, until=end, newest=6)
+        assert np.unique(found.keys, return_counts=True)[1].tolist() == [6, 6, 6, 6]
 
     async def test_spans_are_those_that_end_since(self, source) -> None:
         """In order of time; the first of all is told apart."""

@@ -6,7 +6,7 @@ that ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -33,11 +33,12 @@ from error_manager.flows.month import Month, read_month
 from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
-from error_manager.storage.findings import CorrelationSet, Findings, PatternAnalysis
+from error_manager.storage.findings import AnalysisState, CorrelationSet, Findings, PatternAnalysis
 from error_manager.storage.vectors import PatternKey, PatternSource
 
 INDEXED: Final = "indexed"
 """The state that says up to when regrouped patterns are in the index as they are now."""
+_LEFT_OUT: Final = "{:,} of {:,} patterns analysed: those with errors in the last week first"
 _log = structlog.get_logger()
 
 
@@ -69,9 +70,10 @@ async def analyze_hours(svc: HourServices) -> None:
     hour = floor_hour(await settled(svc))
     async with measured(svc) as meter:
         for organization_id, mine in by_organization(await svc.source.projects()):
-            due = [project for project in mine if await is_due(svc, project, hour)]
+            due = [p for p in mine if await meter.run("position", p.id, _is_due(svc, p, hour))]
             if due:
-                work = _relations(svc, organization_id, mine, hour)
+                note = _noting(meter, "relations", due[0])
+                work = _relations(svc, organization_id, mine, hour, note)
                 relations = await meter.run("relations", due[0].id, work)
                 index = await meter.run("index", due[0].id, _indexed(svc, due, hour))
                 for project in due:
@@ -88,9 +90,12 @@ async def analyze_hour(
     index: IndexServices | None,
 ) -> None:
     """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
-    position = await svc.findings.state(project.id, HOURS)
+    position = await meter.run("position", project.id, _position(svc, project))
     month = await meter.run("month", project.id, _month(svc, project, hour))
     if month is not None:
+        if month.left_out:
+            looked_at, known = len(month.facts), len(month.facts) + month.left_out
+            _noting(meter, "month", project)(_LEFT_OUT.format(looked_at, known))
         await meter.run("forecasts", project.id, _forecasts(svc, month))
         rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
         around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
@@ -109,15 +114,39 @@ async def analyze_hour(
 # --- parts -------------------------------------------------------------------------------------------------
 
 
+async def _is_due(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[bool, int]:
+    return await is_due(svc, project, hour), 0
+
+
+async def _position(svc: HourServices, project: AnalysedProject) -> tuple[AnalysisState | None, int]:
+    return await svc.findings.state(project.id, HOURS), 0
+
+
 async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:
     month = await read_month(svc.source, project, until=hour)
     return month, 0 if month is None else len(month.facts)
 
 
+def _noting(meter: StepMeter, step: str, project: AnalysedProject) -> Callable[[str], None]:
+    """Return what keeps with the run of a step, and logs, that patterns were left out."""
+
+    def note(text: str) -> None:
+        meter.note(step, project.id, text)
+        _log.warning("patterns_left_out", step=step, project_id=project.id, detail=text)
+
+    return note
+
+
 async def _relations(
-    svc: HourServices, organization_id: int, projects: Sequence[AnalysedProject], hour: datetime
+    svc: HourServices,
+    organization_id: int,
+    projects: Sequence[AnalysedProject],
+    hour: datetime,
+    note: Callable[[str], None],
 ) -> tuple[CorrelationSet, int]:
-    found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
+    found, items = await find_relations(
+        svc.source, svc.findings, organization_id, projects, until=hour, note=note
+    )
     await svc.findings.keep(Findings(correlations=found))
     return found, items
 

@@ -150,12 +150,16 @@ def _frequencies(month: Month) -> Rhythms:
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
     """Return the forecasts of all series that are a day old and had some errors; others would be guesses."""
-    table = month.all_hourly
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
     rows = []
-    for scope, counts in zip(table.scopes, table.counts, strict=True):
+    series = (
+        (scope, counts)
+        for table in (month.hourly, month.sums)
+        for scope, counts in zip(table.scopes, table.counts, strict=True)
+    )
+    for scope, counts in series:
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
-        known = counts[max(0, int((began - table.start_s) // HOUR_S)) :]
+        known = counts[max(0, int((began - month.hourly.start_s) // HOUR_S)) :]
         if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS:
             rows.append(_forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H)))
     return tuple(rows)

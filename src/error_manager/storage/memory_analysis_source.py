@@ -18,6 +18,7 @@ from error_manager.storage.analysis_source import (
     Reach,
     ReleaseSeen,
     TagShare,
+    newest_events,
 )
 from error_manager.storage.base import Cursor, StoredError
 from error_manager.storage.rollup import facets
@@ -50,6 +51,8 @@ class MemoryAnalysisSource:
         self.slots: dict[int, Cursor] = {}
         self.weights: dict[tuple[ProjectId, PatternId], float] = {}
         """Business weights of patterns in their projects, where they are not 1."""
+        self.told: dict[int, tuple[datetime, datetime | None]] = {}
+        """When it was told of each slot since when something waits in it."""
 
     async def projects(self) -> tuple[AnalysedProject, ...]:
         """Return all projects."""
@@ -92,13 +95,11 @@ class MemoryAnalysisSource:
         self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
     ) -> EventRows:
         """Return when the errors of each pattern happened."""
-        grouped: dict[GroupId, list[StoredError]] = defaultdict(list)
-        for error in self._between(project_id, since, until):
-            grouped[error.entry.fingerprint.group_id].append(error)
-        kept = [error for errors in grouped.values() for error in errors[-newest:]]
-        return EventRows(
-            keys=np.array([self._home(error) for error in kept], dtype=np.int64),
-            times_s=np.array([error.event.timestamp.timestamp() for error in kept], dtype=np.float64),
+        found = self._between(project_id, since, until)
+        return newest_events(
+            np.array([self._home(error) for error in found], dtype=np.int64),
+            np.array([error.event.timestamp.timestamp() for error in found], dtype=np.float64),
+            newest=newest,
         )
 
     async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
@@ -165,6 +166,10 @@ class MemoryAnalysisSource:
     async def cursors(self) -> Mapping[int, Cursor]:
         """Return up to where each slot of the inbox was processed."""
         return self.slots
+
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot."""
+        return {slot: oldest for slot, (told_at, oldest) in self.told.items() if told_at >= since}
 
     # --- parts ---------------------------------------------------------------------------------------------
 

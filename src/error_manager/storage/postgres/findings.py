@@ -200,7 +200,7 @@ async def _replace_forecasts(connection: Connection, forecasts: ForecastSet) -> 
     await connection.execute(_SQL["lock_forecasts"], {"project": forecasts.project_id})
     await connection.execute(_SQL["drop_forecasts"], {"project": forecasts.project_id})
     async with connection.cursor() as cursor:
-        await cursor.executemany(_SQL["add_forecast"], [_forecast(row) for row in forecasts.rows])
+        await cursor.executemany(_SQL["add_forecast"], (_forecast(row) for row in forecasts.rows))
 
 
 async def _replace_correlations(connection: Connection, correlations: CorrelationSet) -> None:
