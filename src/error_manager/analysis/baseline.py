@@ -6,14 +6,18 @@ many patterns at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincc
 
-from error_manager.analysis.season import DAY_HOURS, WEEK_HOURS, hour_of_week, seasons
+from error_manager.analysis.season import hour_of_week, seasons
+from error_manager.analysis.usual import Usual
+from error_manager.analysis.week import DAY_HOURS, WEEK_DAYS, WEEK_HOURS, WORKDAYS
 
 Array = NDArray[np.float64]
 
@@ -36,6 +40,8 @@ RISE_WINDOWS_MIN: Final = (15, 60, 360, 1440)
 FALL_WINDOWS_H: Final = (24, 72, 168)
 _QUARTER_MIN: Final = 15
 _LEAST_P: Final = 1e-300
+_DIGITS: Final = 3
+"""Digits behind the point of a rhythm that is kept: its mean is 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +169,56 @@ def departures(
     )
 
 
+def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> tuple[Usual, ...]:
+    """Return what patterns usually do in 57 numbers each, to be kept.
+
+    The profile of ``season`` is a weekday times an hour of the day, the hours of weekends with a shape of
+    their own: seven days and two times 24 hours say all of it.
+
+    Args:
+        known: of ``baseline``.
+        since: from when on there was anything to learn from, per pattern.
+        until: up to when.
+    """
+    week = known.profile.reshape(-1, WEEK_DAYS, DAY_HOURS)
+    days = week.mean(axis=2)
+    shapes = week / np.maximum(days[:, :, None], 1e-12)
+    columns = zip(
+        known.level.tolist(),
+        np.round(days, _DIGITS).tolist(),
+        np.round(shapes[:, 0], _DIGITS).tolist(),
+        np.round(shapes[:, WORKDAYS], _DIGITS).tolist(),
+        (known.day_variance + 1.0 / known.known).tolist(),
+        known.hour_variance.tolist(),
+        since,
+        strict=True,
+    )
+    return tuple(
+        Usual(
+            level=_telling(level),
+            days=tuple(days),
+            workday=tuple(workday),
+            weekend=tuple(weekend),
+            day_variance=_telling(by_day),
+            hour_variance=_telling(by_hour),
+            since=first,
+            until=until,
+        )
+        for level, days, workday, weekend, by_day, by_hour, first in columns
+    )
+
+
 def expected_rate(known: Baseline, at_s: float) -> Array:
     """Return the rate per hour that is usual in the hour of a moment."""
     return np.asarray(known.level * known.profile[:, hour_of_week(at_s, 1)[0]])
 
 
 # ---------------------------------------------------------------------------------------------- what is usual
+def _telling(value: float) -> float:
+    """Return the first four digits of a number."""
+    return float(f"{value:.4g}")
+
+
 def _by_day(values: Array, days: int) -> Array:
     """Return sums over days that end with the newest hour, shape (n, days)."""
     width = min(values.shape[1], days * DAY_HOURS)

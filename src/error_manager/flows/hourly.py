@@ -13,16 +13,19 @@ from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from error_manager.analysis.aggregator import PATTERN, Floats
 from error_manager.analysis.aggregator import Scope as SeriesScope
-from error_manager.analysis.baseline import Baseline
+from error_manager.analysis.baseline import Baseline, compact
 from error_manager.analysis.frequency import Frequency, frequencies
 from error_manager.analysis.prediction import ForecastTotal, Prediction
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
 from error_manager.analysis.season import hour_of_week
+from error_manager.analysis.usual import Usual
 from error_manager.core.types import PatternId
+from error_manager.flows.analysis_window import floor_hour, moment
 from error_manager.flows.month import HOUR_S, Month, parts, usual
 from error_manager.storage.analysis_source import AnalysisSource, PatternFact, Reach, TagShare
 from error_manager.storage.findings import (
@@ -38,17 +41,22 @@ from error_manager.storage.findings import (
 _DAY_H: Final = 24
 _WEEK_H: Final = 7 * 24
 LEAST_ERRORS: Final = 10
-"""Of fewer errors in a month no forecast is made."""
+"""Of fewer errors in a month no forecast is made, and nothing is called usual."""
+_DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 _HANDLED: Final = "handled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythms:
-    """How often each pattern comes, and the errors that were usual in the hours of the last day."""
+    """How often each pattern comes, the errors that were usual in the hours of the last day, what is usual.
+
+    ``usual`` is None of a pattern that is younger than a day or had few errors.
+    """
 
     found: tuple[Frequency, ...]
     usual_day: Floats
+    usual: tuple[Usual | None, ...]
 
 
 async def find_frequencies(month: Month) -> tuple[Rhythms, int]:
@@ -122,9 +130,9 @@ def told_frequencies(month: Month, rhythms: Rhythms) -> tuple[PatternAnalysis, .
             updated_at=month.until,
             rates=_plain({**asdict(one.rates), **_bursts(one)}),
             trend=_plain({**asdict(one.trend), "changes": _changes(one)}),
-            season=_plain(asdict(one.rhythm)),
+            season=_plain({**asdict(one.rhythm), "usual": known and msgspec.to_builtins(known)}),
         )
-        for fact, one in zip(month.facts, rhythms.found, strict=True)
+        for fact, one, known in zip(month.facts, rhythms.found, rhythms.usual, strict=True)
     )
 
 
@@ -145,6 +153,20 @@ def _frequencies(month: Month) -> Rhythms:
     return Rhythms(
         found=tuple(found),
         usual_day=known.level * np.where(was_seen, known.profile[:, hours], 0.0).sum(axis=1),
+        usual=_usual(month, known),
+    )
+
+
+def _usual(month: Month, known: Baseline) -> tuple[Usual | None, ...]:
+    """Return what is usual, of the patterns that are a day old and had some errors, as for a forecast."""
+    start = moment(month.hourly.start_s)
+    since = [max(start, floor_hour(fact.first_seen)) for fact in month.facts]
+    errors = np.nansum(month.hourly.counts, axis=1).tolist()
+    return tuple(
+        one if month.until - first >= _DAY and count >= LEAST_ERRORS else None
+        for one, first, count in zip(
+            compact(known, since=since, until=month.until), since, errors, strict=True
+        )
     )
 
 
