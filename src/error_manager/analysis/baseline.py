@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -40,6 +40,9 @@ RISE_WINDOWS_MIN: Final = (15, 60, 360, 1440)
 FALL_WINDOWS_H: Final = (24, 72, 168)
 _QUARTER_MIN: Final = 15
 _LEAST_P: Final = 1e-300
+_LEAST_FREE: Final = 0.5
+"""Share of the days that are left to tell how much days differ, at least."""
+_DAY: Final = timedelta(days=1)
 _DIGITS: Final = 3
 """Digits behind the point of a rhythm that is kept: its mean is 1."""
 
@@ -175,12 +178,24 @@ def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> t
     The profile of ``season`` is a weekday times an hour of the day, the hours of weekends with a shape of
     their own: seven days and two times 24 hours say all of it.
 
+    What the hours of a day have in common is how much days differ by themselves, d, and how sure the level
+    is: 1 / known of chance, and d over the days that the level rests on. Of ``day_variance`` d is what the
+    hours do not explain: h sum m^2 / M^2 is left of their own variance h in a day. The weekdays were fitted
+    to the same n days, which leaves n - 7 to tell d (half of n at least). The caution of ``day_variance`` is
+    for alarms and left out.
+
     Args:
         known: of ``baseline``.
         since: from when on there was anything to learn from, per pattern.
         until: up to when.
     """
+    seen = np.asarray([(until - first) / _DAY for first in since])
+    held = np.maximum(known.known / np.maximum(known.level * DAY_HOURS, 1e-12), 1.0)
+    free = np.maximum(1.0 - WEEK_DAYS / np.maximum(seen, 1.0), _LEAST_FREE)
     week = known.profile.reshape(-1, WEEK_DAYS, DAY_HOURS)
+    left = np.square(week).sum(axis=(1, 2)) / np.square(week.sum(axis=2)).sum(axis=1)
+    by_day = np.maximum(known.day_variance - _LEAST_VARIANCE - known.hour_variance * left, 0.0)
+    by_day *= (1.0 + 1.0 / held) / free
     days = week.mean(axis=2)
     shapes = week / np.maximum(days[:, :, None], 1e-12)
     columns = zip(
@@ -188,7 +203,7 @@ def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> t
         np.round(days, _DIGITS).tolist(),
         np.round(shapes[:, 0], _DIGITS).tolist(),
         np.round(shapes[:, WORKDAYS], _DIGITS).tolist(),
-        (known.day_variance + 1.0 / known.known).tolist(),
+        (by_day + 1.0 / known.known).tolist(),
         known.hour_variance.tolist(),
         since,
         strict=True,
@@ -199,12 +214,12 @@ def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> t
             days=tuple(days),
             workday=tuple(workday),
             weekend=tuple(weekend),
-            day_variance=_telling(by_day),
-            hour_variance=_telling(by_hour),
+            day_variance=_telling(in_common),
+            hour_variance=_telling(alone),
             since=first,
             until=until,
         )
-        for level, days, workday, weekend, by_day, by_hour, first in columns
+        for level, days, workday, weekend, in_common, alone, first in columns
     )
 
 

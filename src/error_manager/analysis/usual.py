@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import NormalDist
 from typing import Final
 
 from error_manager.analysis.week import DAY_HOURS, EPOCH_OFFSET_H, HOUR_S, WEEK_HOURS, WORKDAYS
@@ -20,6 +21,7 @@ _LEAST_COLLECTED: Final = 0.5
 """A bucket of which less was collected has no band."""
 _MOST: Final = 300.0
 """Larger means are counted in bundles: a bound is exact to 1/300 of the mean, and found in some 400 steps."""
+_SCORES: Final = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
 _LEAST_VARIANCE: Final = 1e-6
 
 
@@ -111,7 +113,7 @@ def expected(
 
 
 def negative_binomial(mean: float, variance: float) -> Expected:
-    """Return the quantiles of counts: the smallest that at most so much of what comes is below or at.
+    """Return mean and quantiles of counts: the smallest that so much of what comes is below or at.
 
     Args:
         mean: > 0.
@@ -119,11 +121,28 @@ def negative_binomial(mean: float, variance: float) -> Expected:
 
     Source:
         P(0) = (1 + variance mean)^(-1 / variance), P(k) = P(k-1) (k - 1 + r) / k q with r = 1 / variance and
-        q = mean / (mean + r); a large mean is counted in bundles of the same relative variance.
+        q = mean / (mean + r). A large mean is counted in bundles of the same relative variance in all; one so
+        sure that bundles would widen it is near to normal: E. A. Cornish and R. A. Fisher, Revue de
+        l'Institut International de Statistique 5 (1938) 307-320, with the skewness.
     """
+    whole = variance + 1.0 / mean
+    if mean > _MOST and whole < 1.0 / _MOST:
+        skewness = (whole + variance) / math.sqrt(whole)
+        moves = [math.sqrt(whole) * (z + (z * z - 1.0) * skewness / 6.0) for z in _SCORES]
+        bounds = [round(mean * (1.0 + move)) for move in moves]
+    else:
+        bounds = _counted(mean, whole)
+    lower95, lower80, upper80, upper95 = bounds
+    return Expected(
+        point=float(f"{mean:.4g}"), lower80=lower80, upper80=upper80, lower95=lower95, upper95=upper95
+    )
+
+
+def _counted(mean: float, whole: float) -> list[int]:
+    """Return the quantiles of a mean with a relative variance in all, in bundles; see above."""
     bundle = max(1.0, mean / _MOST)
     center = mean / bundle
-    wide = max(variance + 1.0 / mean - 1.0 / center, _LEAST_VARIANCE)
+    wide = max(whole - 1.0 / center, _LEAST_VARIANCE)
     size, ratio = 1.0 / wide, center / (center + 1.0 / wide)
     count, chance = 0, math.exp(-size * math.log1p(center * wide))
     below, bounds = chance, []
@@ -133,10 +152,7 @@ def negative_binomial(mean: float, variance: float) -> Expected:
             chance *= (count - 1.0 + size) / count * ratio
             below += chance
         bounds.append(round(count * bundle))
-    lower95, lower80, upper80, upper95 = bounds
-    return Expected(
-        point=float(f"{mean:.4g}"), lower80=lower80, upper80=upper80, lower95=lower95, upper95=upper95
-    )
+    return bounds
 
 
 def _collected(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -20,7 +20,7 @@ from error_manager.analysis.aggregator import PATTERN, Floats
 from error_manager.analysis.aggregator import Scope as SeriesScope
 from error_manager.analysis.baseline import Baseline, compact
 from error_manager.analysis.frequency import Frequency, frequencies
-from error_manager.analysis.prediction import ForecastTotal, Prediction
+from error_manager.analysis.prediction import Forecast, ForecastTotal, Prediction
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
 from error_manager.analysis.season import hour_of_week
 from error_manager.analysis.usual import Usual
@@ -67,7 +67,7 @@ async def find_frequencies(month: Month) -> tuple[Rhythms, int]:
 async def find_forecasts(month: Month) -> tuple[ForecastSet, int]:
     """Return what is expected in the next week of each pattern, each module and the whole project."""
     rows = await asyncio.to_thread(_forecasts, month)
-    return ForecastSet(project_id=month.project.id, rows=rows), len(rows)
+    return ForecastSet(project_id=month.project.id, rows=rows), len({row.scope for row in rows})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,28 +174,37 @@ def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
     """Return the forecasts of all series that are a day old and had some errors; others would be guesses."""
     table = month.all_hourly
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
-    rows = []
+    rows: list[ForecastRow] = []
     for scope, counts in zip(table.scopes, table.counts, strict=True):
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
         known = counts[max(0, int((began - table.start_s) // HOUR_S)) :]
         if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS:
-            rows.append(_forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H)))
+            rows += _forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H))
     return tuple(rows)
 
 
-def _forecast(month: Month, scope: SeriesScope, model: Prediction) -> ForecastRow:
-    steps = model.forecast()
+def _forecast(month: Month, scope: SeriesScope, model: Prediction) -> tuple[ForecastRow, ForecastRow]:
+    """Return the hours of the next week with its sums, and the UTC days that lie in it."""
+    hours = _row(month, scope, HOUR_S, month.until, model.forecast())
+    first = -month.until.hour % _DAY_H
+    days = model.blocks(first, _DAY_H)
+    return (
+        replace(hours, sums=tuple(_sum(length, model.total(length)) for length in (_DAY_H, _WEEK_H))),
+        _row(month, scope, _DAY_H * HOUR_S, month.until + timedelta(hours=first), days),
+    )
+
+
+def _row(month: Month, scope: SeriesScope, step_s: int, start: datetime, found: Forecast) -> ForecastRow:
     return ForecastRow(
         scope=Scope(project_id=month.project.id, kind=ScopeKind(scope[0]), key=scope[1]),
-        step_s=HOUR_S,
-        start_at=month.until,
+        step_s=step_s,
+        start_at=start,
         made_at=month.until,
-        point=_rounded(steps.point),
-        lower80=_rounded(steps.lower80),
-        upper80=_rounded(steps.upper80),
-        lower95=_rounded(steps.lower95),
-        upper95=_rounded(steps.upper95),
-        sums=tuple(_sum(hours, model.total(hours)) for hours in (_DAY_H, _WEEK_H)),
+        point=_rounded(found.point),
+        lower80=_rounded(found.lower80),
+        upper80=_rounded(found.upper80),
+        lower95=_rounded(found.lower95),
+        upper95=_rounded(found.upper95),
     )
 
 
