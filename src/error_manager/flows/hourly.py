@@ -41,7 +41,9 @@ from error_manager.storage.findings import (
 _DAY_H: Final = 24
 _WEEK_H: Final = 7 * 24
 LEAST_ERRORS: Final = 10
-"""Of fewer errors in a month no forecast is made, and nothing is called usual."""
+"""Of fewer errors in a month no forecast is made."""
+_LEAST_HOURS: Final = 10
+_LEAST_DAYS: Final = 3
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 _HANDLED: Final = "handled"
@@ -51,7 +53,7 @@ _HANDLED: Final = "handled"
 class Rhythms:
     """How often each pattern comes, the errors that were usual in the hours of the last day, what is usual.
 
-    ``usual`` is None of a pattern that is younger than a day or had few errors.
+    ``usual`` is None of a pattern that is younger than a day or came seldom.
     """
 
     found: tuple[Frequency, ...]
@@ -158,14 +160,23 @@ def _frequencies(month: Month) -> Rhythms:
 
 
 def _usual(month: Month, known: Baseline) -> tuple[Usual | None, ...]:
-    """Return what is usual, of the patterns that are a day old and had some errors, as for a forecast."""
+    """Return what is usual, of the patterns of which a month says it: one that came once has no usual day.
+
+    They are a day old, had errors in ten hours, and on three days (on each, while they are younger).
+    """
     start = moment(month.hourly.start_s)
     since = [max(start, floor_hour(fact.first_seen)) for fact in month.facts]
-    errors = np.nansum(month.hourly.counts, axis=1).tolist()
+    had = np.nan_to_num(month.hourly.counts) > 0
+    hours = had.sum(axis=1).tolist()
+    days = had.reshape(len(had), -1, _DAY_H).any(axis=2).sum(axis=1).tolist()
     return tuple(
-        one if month.until - first >= _DAY and count >= LEAST_ERRORS else None
-        for one, first, count in zip(
-            compact(known, since=since, until=month.until), since, errors, strict=True
+        one
+        if month.until - first >= _DAY
+        and with_hours >= _LEAST_HOURS
+        and with_days >= min(_LEAST_DAYS, (month.until - first) // _DAY)
+        else None
+        for one, first, with_hours, with_days in zip(
+            compact(known, since=since, until=month.until), since, hours, days, strict=True
         )
     )
 

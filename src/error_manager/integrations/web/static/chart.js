@@ -59,28 +59,42 @@
     }
     ctx.restore();
   }
-  // The edges of what is usual over the bars, which hide the band itself.
-  function edge(u) {
+  // A line through buckets as steps, where ``count(at)`` knows one.
+  function steps(u, count, first, end) {
     const { ctx } = u;
-    ctx.save();
-    ctx.strokeStyle = color("--em-usual-line");
-    ctx.lineWidth = window.devicePixelRatio;
-    ctx.beginPath();
-    for (const side of [0, 1]) {
-      for (let at = 0; at < known; at++) {
-        if (!bands[at]) continue;
-        const [left, right] = [starts[at], starts[at] + step].map((time) => Math.round(u.valToPos(time, "x", true)));
-        const y = Math.round(u.valToPos(bands[at][side], "y", true)) + ctx.lineWidth / 2;
-        if (bands[at - 1]) ctx.lineTo(left, y);
-        else ctx.moveTo(left, y);
-        ctx.lineTo(right, y);
-      }
+    let isOn = false;
+    for (let at = first; at < end; at++) {
+      if (count(at) == null) { isOn = false; continue; }
+      const [left, right] = [starts[at], starts[at] + step].map((time) => Math.round(u.valToPos(time, "x", true)));
+      const y = Math.round(u.valToPos(count(at), "y", true)) + window.devicePixelRatio / 2;
+      if (isOn) ctx.lineTo(left, y);
+      else ctx.moveTo(left, y);
+      ctx.lineTo(right, y);
+      isOn = true;
     }
+  }
+  // Over the bars, which hide the band itself: its edges, light around so that they show on a bar; and the forecast.
+  function lines(u) {
+    const { ctx } = u, pixel = window.devicePixelRatio;
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.beginPath();
+    for (const side of [0, 1]) steps(u, (at) => bands[at]?.[side], 0, known);
+    for (const [name, width] of [["--em-usual-halo", 3], ["--em-usual-line", 1]]) {
+      ctx.strokeStyle = color(name);
+      ctx.lineWidth = width * pixel;
+      ctx.stroke();
+    }
+    ctx.strokeStyle = color("--em-accent");
+    ctx.lineWidth = 2 * pixel;
+    ctx.setLineDash([4 * pixel, 4 * pixel]);
+    ctx.beginPath();
+    steps(u, (at) => ahead[0][at], known, starts.length);
     ctx.stroke();
     ctx.restore();
   }
   function mark(u) {
-    edge(u);
+    lines(u);
     const { ctx, bbox } = u;
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = color("--em-muted");
@@ -139,9 +153,6 @@
       series: [{}, {
         fill: color("--em-accent"), stroke: color("--em-accent"), width: 0, points: { show: false },
         paths: window.uPlot.paths.bars({ align: 1, size: [0.9, 60, 1], gap: 0 }),
-      }, {
-        stroke: color("--em-accent"), width: 2, dash: [4, 4], points: { show: false },
-        paths: window.uPlot.paths.stepped({ align: 1, ascDesc: true }),
       }],
       axes: [
         { ...axis, grid: { show: false }, space: 70, size: 24, values: (u, ticks) => ticks.map(tick) },
@@ -153,7 +164,7 @@
         readout.textContent = at == null ? idle
           : `${label.format(new Date(starts[at] * 1000))}: ${words(at)}`;
       }], drawClear: [shade], draw: [mark] },
-    }, [starts, counts, ahead[0]], place);
+    }, [starts, counts], place);
   }
   draw();
   document.addEventListener("em-theme", draw);
