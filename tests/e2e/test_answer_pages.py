@@ -203,6 +203,15 @@ def test_a_pattern_gives_five_answers(page: Page, product: Product, patterns: di
     expect(page.locator(".em-verdict")).to_contain_text("11 per hour, 0.24 expected (score 88 of 100)")
     expect(page.locator(".em-facts").first).to_contain_text("4 expected in the next 24 h (2 to 9)")
     expect(page.locator("#history canvas")).to_be_visible()
+    expect(page.locator("[data-legend]")).to_contain_text("usual range, 80 %expected, with its range, 80 %")
+    told = page.get_by_role("img", name=re.compile("Errors per hour in the last 24 hours. Usual range"))
+    expect(told).to_have_accessible_name(
+        re.compile(r"\(80 %\): \d to 8 errors per hour; above it in [01] of [67] hours")
+    )
+    chart = page.locator("#history canvas").bounding_box()
+    assert chart is not None
+    page.mouse.move(chart["x"] + chart["width"] * 0.45, chart["y"] + 40)
+    expect(page.locator("[data-readout]")).to_contain_text("0 errors · usually 1 to 8")
     expect(page.locator(".em-factors li").first).to_have_text("fatal severity+22")
     related = page.locator(".em-answers .card", has_text="What with it")
     expect(related.get_by_role("listitem").first).to_contain_text("4 s earlier41 of 50 timesscore 0.")
