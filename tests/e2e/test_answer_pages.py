@@ -203,6 +203,7 @@ def test_a_pattern_gives_five_answers(page: Page, product: Product, patterns: di
     expect(page.locator(".em-verdict")).to_contain_text("11 per hour, 0.24 expected (score 88 of 100)")
     expect(page.locator(".em-facts").first).to_contain_text("4 expected in the next 24 h (2 to 9)")
     expect(page.locator("#history canvas")).to_be_visible()
+    expect(page.locator("[data-legend]")).to_be_visible()
     expect(page.locator("[data-legend]")).to_contain_text("usual range, 80 %expected, with its range, 80 %")
     told = page.get_by_role("img", name=re.compile("Errors per hour in the last 24 hours. Usual range"))
     expect(told).to_have_accessible_name(
@@ -327,6 +328,7 @@ def test_answers_need_no_script(
     page.locator(".em-insight").first.get_by_role("link").first.click()
     page.goto(address(product, patterns, "SearchSlow"))
     expect(page.locator(".em-chart-still")).to_be_visible()
+    expect(page.locator("[data-legend]")).to_be_hidden()
     page.get_by_role("button", name="It has not helped").first.click()
     expect(page.get_by_role("heading", name="What to do")).to_be_visible()
     page.get_by_label("Resolve with a note").click()

@@ -128,12 +128,13 @@ def baseline(hourly: Array, minutes: Array, *, start_s: float, first_seen_s: Arr
     weights = np.exp2(-age[None, :] / half_life[:, None])
     level, known = _level(capped, exposed, weights)
     slow_level, slow_known = _level(capped, exposed, weights * (age > 7.0))
-    young = np.clip(1.0 - (starts[-1] + HOUR_S - first_seen_s) / (86400.0 * _YOUNG_DAYS), 0.0, 1.0)
     return Baseline(
         profile=rhythm,
         level=level,
         known=known,
-        day_variance=_extra(capped, exposed) + _YOUNG_VARIANCE * young + _LEAST_VARIANCE,
+        day_variance=_extra(capped, exposed)
+        + _young((starts[-1] + HOUR_S - first_seen_s) / (HOUR_S * DAY_HOURS))
+        + _LEAST_VARIANCE,
         hour_variance=_extra_within(alive, expected, days),
         quarter_variance=_quarter_variance(minutes),
         slow_level=slow_level,
@@ -181,8 +182,8 @@ def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> t
     What the hours of a day have in common is how much days differ by themselves, d, and how sure the level
     is: 1 / known of chance, and d over the days that the level rests on. Of ``day_variance`` d is what the
     hours do not explain: h sum m^2 / M^2 is left of their own variance h in a day. The weekdays were fitted
-    to the same n days, which leaves n - 7 to tell d (half of n at least). The caution of ``day_variance`` is
-    for alarms and left out.
+    to the same n days, which leaves n - 7 to tell d (half of n at least). The least ``day_variance`` is a
+    caution for alarms and left out; that of a young pattern is added.
 
     Args:
         known: of ``baseline``.
@@ -194,8 +195,9 @@ def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> t
     free = np.maximum(1.0 - WEEK_DAYS / np.maximum(seen, 1.0), _LEAST_FREE)
     week = known.profile.reshape(-1, WEEK_DAYS, DAY_HOURS)
     left = np.square(week).sum(axis=(1, 2)) / np.square(week.sum(axis=2)).sum(axis=1)
-    by_day = np.maximum(known.day_variance - _LEAST_VARIANCE - known.hour_variance * left, 0.0)
-    by_day *= (1.0 + 1.0 / held) / free
+    young = _young(seen)
+    by_day = np.maximum(known.day_variance - young - _LEAST_VARIANCE - known.hour_variance * left, 0.0)
+    by_day = by_day * (1.0 + 1.0 / held) / free + young
     days = week.mean(axis=2)
     shapes = week / np.maximum(days[:, :, None], 1e-12)
     columns = zip(
@@ -232,6 +234,11 @@ def expected_rate(known: Baseline, at_s: float) -> Array:
 def _telling(value: float) -> float:
     """Return the first four digits of a number."""
     return float(f"{value:.4g}")
+
+
+def _young(days: Array) -> Array:
+    """Return the relative variance of the level of patterns that are so old."""
+    return np.asarray(_YOUNG_VARIANCE * np.clip(1.0 - days / _YOUNG_DAYS, 0.0, 1.0))
 
 
 def _by_day(values: Array, days: int) -> Array:

@@ -167,6 +167,7 @@
     }, [starts, counts], place);
   }
   draw();
+  document.querySelector("[data-legend]")?.removeAttribute("hidden");  // it tells of what only the script draws
   document.addEventListener("em-theme", draw);
   new ResizeObserver(() => {
     const size = { width: place.clientWidth, height: place.clientHeight };
