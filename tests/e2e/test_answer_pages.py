@@ -207,7 +207,7 @@ def test_a_pattern_gives_five_answers(page: Page, product: Product, patterns: di
     expect(page.locator("[data-legend]")).to_contain_text("usual range, 80 %expected, with its range, 80 %")
     told = page.get_by_role("img", name=re.compile("Errors per hour in the last 24 hours. Usual range"))
     expect(told).to_have_accessible_name(
-        re.compile(r"\(80 %\): \d to 8 errors per hour; above it in [01] of [67] hours")
+        re.compile(r"\(80 %\): \d to 8 errors per hour; above it in 0 of [67] hours")
     )
     chart = page.locator("#history canvas").bounding_box()
     assert chart is not None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from error_manager.analysis.usual import Expected
 from error_manager.core.types import PatternId
 from error_manager.core.wording import number, plural, span
+from error_manager.monitoring.dashboard import STEP
 from error_manager.monitoring.sentence import rates
-from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.base import HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
     Anomaly,
     Change,
@@ -315,13 +316,16 @@ def ahead(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -
     return tuple(row for row in rows if last <= row[0] < last + _ahead_s(bucket_s))
 
 
-def usual_words(history: Sequence[HistoryPoint], answers: Answers, *, bucket: str) -> str:
+def usual_words(history: Sequence[HistoryPoint], answers: Answers, *, window: Window, now: datetime) -> str:
     """Return what the band of the past says, for who does not see it; "" when there is none.
+
+    The bucket that goes on is left out: so far little is usual in it.
 
     ``Usual range (80 %): 3 to 9 errors per hour; above it in 2 of 24 hours, below in 1.``
     """
     pairs = zip(history, answers.usual, strict=False)  # no band at all, or one for each
-    known = [(point.count, one) for point, one in pairs if one is not None]
+    bucket, step = window.bucket.value, STEP[window.bucket]
+    known = [(point.count, one) for point, one in pairs if one is not None and point.start + step <= now]
     if not known:
         return ""
     lowest, highest = min(one.lower80 for _, one in known), max(one.upper80 for _, one in known)

@@ -25,7 +25,7 @@ from error_manager.monitoring.answers import (
     risk_word,
     usual_words,
 )
-from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.base import Bucket, HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
     Anomaly,
     Change,
@@ -257,18 +257,24 @@ def test_the_chart_holds_what_is_usual_and_the_days_ahead():
 
 
 def test_the_band_is_told_in_words():
-    """Over all buckets that have one, with how many counts are outside; nothing without a band."""
-    history = tuple(HistoryPoint(start=NOW, count=count) for count in (900, 0, 5, 7))
-    answers = Answers(usual=(None, band(1, 3), band(4, 1_234), band(2, 6)))
-    assert usual_words(history, answers, bucket="hour") == (
+    """Over the buckets that have one and are over, with how many counts are outside; nothing without one."""
+    history = tuple(
+        HistoryPoint(start=NOW + timedelta(hours=at), count=count)
+        for at, count in enumerate((900, 0, 5, 7, 0), start=-4)
+    )
+    window = Window(bucket=Bucket.HOUR, since=history[0].start, until=NOW + timedelta(hours=1))
+    now = NOW + timedelta(minutes=1)
+    bands = (None, band(1, 3), band(4, 1_234), band(2, 6), band(0, 0))
+    assert usual_words(history, Answers(usual=bands), window=window, now=now) == (
         "Usual range (80 %): 1 to 1,234 errors per hour; above it in 1 of 3 hours, below in 1."
     )
     alone = Answers(usual=(band(0, 0),))
-    assert usual_words(history[1:2], alone, bucket="day") == (
-        "Usual range (80 %): 0 errors per day; above it in 0 of 1 day, below in 0."
+    assert usual_words(history[1:2], alone, window=replace(window, bucket=Bucket.DAY), now=NOW) == ""
+    assert usual_words(history[1:2], alone, window=window, now=NOW) == (
+        "Usual range (80 %): 0 errors per hour; above it in 0 of 1 hour, below in 0."
     )
-    assert usual_words(history, Answers(), bucket="day") == ""
-    assert usual_words(history, Answers(usual=(None,) * 4), bucket="day") == ""
+    assert usual_words(history, Answers(), window=window, now=now) == ""
+    assert usual_words(history, Answers(usual=(None,) * 5), window=window, now=now) == ""
 
 
 def test_factors_are_drawn_by_weight():

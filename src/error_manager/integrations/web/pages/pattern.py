@@ -253,7 +253,7 @@ def pattern_values(
         "advice": advice((answers.analysis.recommendations if answers.analysis else None) or ()),
         "gap_words": gap_words,
         "chart_data": chart(view.history, answers, bucket_s=bucket_s),
-        "usual_words": usual_words(view.history, answers, bucket=view.window.bucket.value),
+        "usual_words": usual_words(view.history, answers, window=view.window, now=now),
         "has_ahead": bool(ahead(view.history, answers, bucket_s=bucket_s)),
         "users_trend": [count for _, count in view.users.days],
         "releases_total": sum(item.count for item in view.releases),

@@ -59,7 +59,7 @@
     }
     ctx.restore();
   }
-  // A line through buckets as steps, where ``count(at)`` knows one.
+  // A line through buckets as steps, where ``count(at)`` knows one; that of the bucket that goes on stands alone.
   function steps(u, count, first, end) {
     const { ctx } = u;
     let isOn = false;
@@ -67,7 +67,7 @@
       if (count(at) == null) { isOn = false; continue; }
       const [left, right] = [starts[at], starts[at] + step].map((time) => Math.round(u.valToPos(time, "x", true)));
       const y = Math.round(u.valToPos(count(at), "y", true)) + window.devicePixelRatio / 2;
-      if (isOn) ctx.lineTo(left, y);
+      if (isOn && at !== known - 1) ctx.lineTo(left, y);
       else ctx.moveTo(left, y);
       ctx.lineTo(right, y);
       isOn = true;
