@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
+from error_manager.analysis.usual import Usual
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.findings import (
     AnalysisRun,
@@ -105,6 +108,7 @@ def _analysis(
         state="rising",
         state_since=now - 40 * _HOUR,
         rates={"ratio": 3.4},
+        season={"is_daily": False, "usual": msgspec.to_builtins(_usual(now))},
         risk=33.0,
         risk_factors=(
             RiskFactor(name="severity", points=22.0, reason="+22 fatal severity"),
@@ -126,6 +130,13 @@ def _analysis(
         )[:5],
         family="pool",
         family_name="pools",
+    )  # fmt: skip
+
+
+def _usual(now: datetime) -> Usual:
+    return Usual(
+        level=4.0, days=(1.0,) * 7, workday=(1.0,) * 24, weekend=(1.0,) * 24, day_variance=0.1,
+        hour_variance=0.2, since=now.replace(minute=0, second=0) - 6 * _HOUR, until=now,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from error_manager.core.types import (
 )
 from error_manager.storage.base import (
     Bucket,
+    Collection,
     ErrorFilter,
     PatternFilter,
     PatternOrder,
@@ -109,6 +110,8 @@ def errors() -> list[StoredError]:
     return made
 
 
+SPANS = tuple((TODAY - timedelta(days=start), TODAY - timedelta(days=end)) for start, end in ((9, 7), (6, 2)))
+"""When the contract's errors were taken in."""
 DAYS = Window(bucket=Bucket.DAY, since=TODAY - timedelta(days=6), until=TODAY)
 
 
@@ -126,7 +129,13 @@ async def titles(store: QueryStore, typed: str = "", **filters: object) -> list[
 
 
 class QueryStoreContract:
-    """The suite. A subclass has a fixture ``store`` holding ``errors()``."""
+    """The suite. A subclass has a fixture ``store`` holding ``errors()``, taken in in ``SPANS``."""
+
+    async def test_tells_when_errors_were_taken_in(self, store: QueryStore) -> None:
+        """The first of all is told whether or not any span ended since."""
+        found = await store.collection(since=TODAY - timedelta(days=5))
+        assert found == Collection(first=SPANS[0][0], spans=SPANS[1:])
+        assert await store.collection(since=TODAY) == Collection(first=SPANS[0][0], spans=())
 
     async def test_lists_patterns_with_counts_users_and_trend(self, store: QueryStore) -> None:
         """All of it agrees with the errors stored."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.query_store_contract import QueryStoreContract, errors
+from tests.contract.query_store_contract import SPANS, QueryStoreContract, errors
 from tests.contract.regrouping_contract import RegroupingContract
 
 from error_manager.storage.memory_queries import MemoryQueries
@@ -15,4 +15,4 @@ class TestMemoryQueries(QueryStoreContract, RegroupingContract):
     @pytest.fixture
     def store(self):
         """Return queries over the contract's errors."""
-        return MemoryQueries(errors())
+        return MemoryQueries(errors(), spans=SPANS)

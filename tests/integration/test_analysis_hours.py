@@ -13,6 +13,7 @@ import pytest
 from tests.contract.rule_store_contract import stored
 from tests.integration.test_rate_watch import _event
 
+from error_manager.analysis.usual import Usual
 from error_manager.core.encoding import event_to_json
 from error_manager.core.errors import IndexUnavailableError
 from error_manager.core.types import PatternId, ProjectId
@@ -131,8 +132,13 @@ async def test_an_hour_is_analysed_once(svc) -> None:
     assert (row.first.pattern_id, row.second.pattern_id, row.first.module) == (1, 2, "shop.cause")
     assert row.support / row.trials > 0.8
     assert 20_000 <= row.gap_low_ms <= row.gap_ms <= row.gap_high_ms <= 40_000
-    (forecast,) = await svc.findings.forecasts(Scope(project_id=ONE, kind=ScopeKind.PROJECT))
+    forecast, days = await svc.findings.forecasts(Scope(project_id=ONE, kind=ScopeKind.PROJECT))
     assert (forecast.start_at, len(forecast.point)) == (HOUR, 168)
+    assert (days.step_s, days.start_at.hour, days.start_at - HOUR) == (
+        86_400, 0, timedelta(hours=-HOUR.hour % 24),
+    )  # fmt: skip
+    assert len(days.point) == (HOUR + timedelta(days=7) - days.start_at).days
+    assert all(low <= 87 <= high for low, high in zip(days.lower95, days.upper95, strict=True))
     day, week = forecast.sums
     assert day.lower80 <= 87 <= day.upper95
     assert week.point > 5 * day.point
@@ -141,6 +147,10 @@ async def test_an_hour_is_analysed_once(svc) -> None:
     for one in analyses:
         assert one.risk == pytest.approx(sum(factor.points for factor in one.risk_factors or ()))
         assert (one.rates or {})["expected"] > 0
+        usual = msgspec.convert((one.season or {})["usual"], Usual)
+        assert timedelta(days=9) < HOUR - usual.since <= timedelta(days=10)
+        assert usual.until == HOUR
+        assert usual.level * 24 == pytest.approx(29, rel=0.25)
     runs = await svc.findings.latest_runs()
     assert {run.step for run in runs} == {
         "forecasts", "frequencies", "index", "month", "position", "recommendations",
@@ -238,6 +248,27 @@ async def test_of_few_or_young_errors_no_forecast_is_made(svc, count, hours, has
     await analyze_hours(replace(svc, source=source))
     found = await svc.findings.forecasts(Scope(project_id=ONE, kind=ScopeKind.PATTERN, key="1"))
     assert bool(found) is has_forecast
+
+
+@pytest.mark.parametrize(
+    ("count", "hours", "length", "is_told"),
+    [
+        (12, 200, 200, True),
+        (12, 20, 20, False),
+        (400, 200, 9, False),
+        (400, 200, 30, False),
+        (9, 200, 200, False),
+    ],
+    ids=["ten days", "less than a day", "nine hours", "once", "few"],
+)
+async def test_what_came_once_has_no_usual_rate(svc, count, hours, length, is_told) -> None:
+    """Errors in ten hours and on three days, since a day at least."""
+    times = [HOUR - timedelta(hours=hours - length * place / count) for place in range(count)]
+    errors = [stored(number, _event(number, at, "alone")) for number, at in enumerate(times)]
+    homes = {errors[0].entry.fingerprint.group_id: PatternId(1)}
+    await analyze_hours(replace(svc, source=MemoryAnalysisSource(errors, projects={ONE: 1}, homes=homes)))
+    (one,) = (await svc.findings.analyses(AnalysisFilter(), limit=9, cursor=None)).items
+    assert ("usual" in (one.season or {})) is is_told
 
 
 async def test_an_installation_of_this_hour_is_no_failure(svc) -> None:

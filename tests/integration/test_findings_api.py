@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.contract.finding_store_contract import anomaly
 from tests.integration.test_api import _client, admin, shop  # noqa: F401  # fixtures
 
+from error_manager.analysis.usual import Usual
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows import indexing
 from error_manager.integrations.web.app import create_app
@@ -113,6 +115,36 @@ async def test_findings_of_a_pattern(admin, patterns) -> None:  # noqa: F811
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_fields")
     unknown = (await admin.get(f"/api/v1/patterns/{second}/analysis")).json()
     assert (unknown["state"], unknown["recommendations"]) == (None, None)
+
+
+async def test_history_says_what_is_usual(shop, admin, patterns) -> None:  # noqa: F811
+    """With its bands, as long as it is known; of one release, and of a pattern without it, nothing is."""
+    first, second = patterns
+    start = NOW.replace(minute=0, second=0) - timedelta(hours=5)
+    usual = Usual(
+        level=10.0,
+        days=(1.0,) * 7,
+        workday=(1.0,) * 24,
+        weekend=(1.0,) * 24,
+        day_variance=0.1,
+        hour_variance=0.2,
+        since=start,
+        until=NOW,
+    )
+    told = PatternAnalysis(
+        project_id=ONE, pattern_id=first, updated_at=NOW, season={"usual": msgspec.to_builtins(usual)}
+    )
+    await shop[0].findings.keep(Findings(patterns=(told,)))
+    params = {"since": (start - timedelta(hours=1)).isoformat()}
+    found = (await admin.get(f"/api/v1/patterns/{first}/history", params=params)).json()["items"]
+    assert [found[0]["expected"], found[1]["expected"]] == [
+        None,
+        {"point": 10.0, "lower80": 3, "upper80": 18, "lower95": 1, "upper95": 25},
+    ]  # scipy: nbinom(1 / 0.3, 1 / 4)
+    assert {item["expected"] is None for item in found[1:-1]} == {False}
+    for number, more in ((first, {"release": "shop@1"}), (second, {})):
+        answer = await admin.get(f"/api/v1/patterns/{number}/history", params=params | more)
+        assert {item["expected"] for item in answer.json()["items"]} == {None}
 
 
 async def test_feedback_is_kept(shop, admin, patterns) -> None:  # noqa: F811

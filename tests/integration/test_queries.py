@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.contract.query_store_contract import QueryStoreContract, chunks, errors
+from tests.contract.query_store_contract import SPANS, QueryStoreContract, chunks, errors
 from tests.contract.regrouping_contract import RegroupingContract
 from tests.integration.conftest import _fresh
 
-from error_manager.storage.base import Cursor, StoreBatch
+from error_manager.storage.base import Collection, Cursor, StoreBatch
+from error_manager.storage.postgres.collecting import PostgresSpans
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.queries import PostgresQueries
@@ -41,7 +42,12 @@ async def store(cluster, postgres):
         await fill(database)
         connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
         await connections.open()
-        yield PostgresQueries(connections)
+        queries = PostgresQueries(connections)
+        untold = await queries.collection(since=SPANS[0][0])
+        for slot, span in enumerate(SPANS):
+            await PostgresSpans(connections).note(slot, *span)
+        assert untold == Collection(first=None, spans=())
+        yield queries
         await connections.close()
 
 

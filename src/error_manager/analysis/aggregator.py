@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from error_manager.analysis.collection import joined
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -22,8 +24,6 @@ PATTERN: Final = "pattern"
 MODULE: Final = "module"
 PROJECT: Final = "project"
 SEVERITY: Final = "severity"
-_GRACE_S: Final = 2.0
-"""A restart of a receiving process takes this long at most; senders try again for longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,33 +100,6 @@ def collected(spans: Sequence[tuple[float, float]], buckets: Buckets, *, since_s
         low, high = np.maximum(edges[:-1], start), np.minimum(edges[1:], end)
         covered += np.maximum(high - low, 0.0)
     return np.asarray(covered >= buckets.step_s - 1e-6, dtype=np.bool_)
-
-
-def gaps(
-    spans: Sequence[tuple[float, float]], *, start_s: float, end_s: float, since_s: float
-) -> tuple[tuple[float, float], ...]:
-    """Return the stretches of a window in which nobody collected; arguments as of ``collected``."""
-    found, at = [], start_s
-    for start, end in joined([(float("-inf"), since_s), *spans]):
-        if start > at:
-            found.append((at, min(start, end_s)))
-        at = max(at, end)
-        if at >= end_s:
-            break
-    else:
-        found.append((at, end_s))
-    return tuple((start, end) for start, end in found if end > start)
-
-
-def joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return spans in order of time, those joined that overlap or have less than a restart between them."""
-    found: list[tuple[float, float]] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1] + _GRACE_S:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((start, end))
-    return found
 
 
 def places(known: Integers, keys: Integers) -> Integers:

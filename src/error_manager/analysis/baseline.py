@@ -6,14 +6,18 @@ many patterns at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincc
 
-from error_manager.analysis.season import DAY_HOURS, WEEK_HOURS, hour_of_week, seasons
+from error_manager.analysis.season import hour_of_week, seasons
+from error_manager.analysis.usual import Usual
+from error_manager.analysis.week import DAY_HOURS, WEEK_DAYS, WEEK_HOURS, WORKDAYS
 
 Array = NDArray[np.float64]
 
@@ -36,6 +40,11 @@ RISE_WINDOWS_MIN: Final = (15, 60, 360, 1440)
 FALL_WINDOWS_H: Final = (24, 72, 168)
 _QUARTER_MIN: Final = 15
 _LEAST_P: Final = 1e-300
+_LEAST_FREE: Final = 0.5
+"""Share of the days that are left to tell how much days differ, at least."""
+_DAY: Final = timedelta(days=1)
+_DIGITS: Final = 3
+"""Digits behind the point of a rhythm that is kept: its mean is 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +128,13 @@ def baseline(hourly: Array, minutes: Array, *, start_s: float, first_seen_s: Arr
     weights = np.exp2(-age[None, :] / half_life[:, None])
     level, known = _level(capped, exposed, weights)
     slow_level, slow_known = _level(capped, exposed, weights * (age > 7.0))
-    young = np.clip(1.0 - (starts[-1] + HOUR_S - first_seen_s) / (86400.0 * _YOUNG_DAYS), 0.0, 1.0)
     return Baseline(
         profile=rhythm,
         level=level,
         known=known,
-        day_variance=_extra(capped, exposed) + _YOUNG_VARIANCE * young + _LEAST_VARIANCE,
+        day_variance=_extra(capped, exposed)
+        + _young((starts[-1] + HOUR_S - first_seen_s) / (HOUR_S * DAY_HOURS))
+        + _LEAST_VARIANCE,
         hour_variance=_extra_within(alive, expected, days),
         quarter_variance=_quarter_variance(minutes),
         slow_level=slow_level,
@@ -163,12 +173,74 @@ def departures(
     )
 
 
+def compact(known: Baseline, *, since: Sequence[datetime], until: datetime) -> tuple[Usual, ...]:
+    """Return what patterns usually do in 57 numbers each, to be kept.
+
+    The profile of ``season`` is a weekday times an hour of the day, the hours of weekends with a shape of
+    their own: seven days and two times 24 hours say all of it.
+
+    What the hours of a day have in common is how much days differ by themselves, d, and how sure the level
+    is: 1 / known of chance, and d over the days that the level rests on. Of ``day_variance`` d is what the
+    hours do not explain: h sum m^2 / M^2 is left of their own variance h in a day. The weekdays were fitted
+    to the same n days, which leaves n - 7 to tell d (half of n at least). The least ``day_variance`` is a
+    caution for alarms and left out; that of a young pattern is added.
+
+    Args:
+        known: of ``baseline``.
+        since: from when on there was anything to learn from, per pattern.
+        until: up to when.
+    """
+    seen = np.asarray([(until - first) / _DAY for first in since])
+    held = np.maximum(known.known / np.maximum(known.level * DAY_HOURS, 1e-12), 1.0)
+    free = np.maximum(1.0 - WEEK_DAYS / np.maximum(seen, 1.0), _LEAST_FREE)
+    week = known.profile.reshape(-1, WEEK_DAYS, DAY_HOURS)
+    left = np.square(week).sum(axis=(1, 2)) / np.square(week.sum(axis=2)).sum(axis=1)
+    young = _young(seen)
+    by_day = np.maximum(known.day_variance - young - _LEAST_VARIANCE - known.hour_variance * left, 0.0)
+    by_day = by_day * (1.0 + 1.0 / held) / free + young
+    days = week.mean(axis=2)
+    shapes = week / np.maximum(days[:, :, None], 1e-12)
+    columns = zip(
+        known.level.tolist(),
+        np.round(days, _DIGITS).tolist(),
+        np.round(shapes[:, 0], _DIGITS).tolist(),
+        np.round(shapes[:, WORKDAYS], _DIGITS).tolist(),
+        (by_day + 1.0 / known.known).tolist(),
+        known.hour_variance.tolist(),
+        since,
+        strict=True,
+    )
+    return tuple(
+        Usual(
+            level=_telling(level),
+            days=tuple(days),
+            workday=tuple(workday),
+            weekend=tuple(weekend),
+            day_variance=_telling(in_common),
+            hour_variance=_telling(alone),
+            since=first,
+            until=until,
+        )
+        for level, days, workday, weekend, in_common, alone, first in columns
+    )
+
+
 def expected_rate(known: Baseline, at_s: float) -> Array:
     """Return the rate per hour that is usual in the hour of a moment."""
     return np.asarray(known.level * known.profile[:, hour_of_week(at_s, 1)[0]])
 
 
 # ---------------------------------------------------------------------------------------------- what is usual
+def _telling(value: float) -> float:
+    """Return the first four digits of a number."""
+    return float(f"{value:.4g}")
+
+
+def _young(days: Array) -> Array:
+    """Return the relative variance of the level of patterns that are so old."""
+    return np.asarray(_YOUNG_VARIANCE * np.clip(1.0 - days / _YOUNG_DAYS, 0.0, 1.0))
+
+
 def _by_day(values: Array, days: int) -> Array:
     """Return sums over days that end with the newest hour, shape (n, days)."""
     width = min(values.shape[1], days * DAY_HOURS)

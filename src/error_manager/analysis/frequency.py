@@ -18,8 +18,9 @@ from error_manager.analysis.baseline import HOUR_S, MINUTE_S, Baseline, Departur
 from error_manager.analysis.burstiness import Burstiness, burstiness, times_of
 from error_manager.analysis.change_point import ChangePoint, change_points
 from error_manager.analysis.pattern_state import Departure, Facts
-from error_manager.analysis.season import DAY_HOURS, Seasons, hour_of_week, seasons
+from error_manager.analysis.season import Seasons, hour_of_week, seasons
 from error_manager.analysis.trend import Trends, trends
+from error_manager.analysis.week import DAY_HOURS
 
 Array = NDArray[np.float64]
 

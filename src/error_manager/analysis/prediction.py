@@ -94,6 +94,16 @@ class Prediction:
         rows = _nest(self._model.steps(self._horizon if horizon is None else horizon))
         return Forecast(lower95=rows[1], lower80=rows[2], point=rows[0], upper80=rows[3], upper95=rows[4])
 
+    def blocks(self, first: int, width: int) -> Forecast:
+        """Return what is expected in the sums of all blocks of ``width`` steps from step ``first`` on.
+
+        Each has the band of its own sum, as if it were asked for alone; blocks that end beyond the horizon
+        are left out.
+        """
+        count = (self._horizon - first) // width
+        rows = _nest(self._model.blocks(first, width, count))
+        return Forecast(lower95=rows[1], lower80=rows[2], point=rows[0], upper80=rows[3], upper95=rows[4])
+
     def total(self, horizon: int | None = None) -> ForecastTotal:
         """Return what is expected in sum over the next steps (all by default)."""
         rows = _nest(self._model.total(self._horizon if horizon is None else horizon))

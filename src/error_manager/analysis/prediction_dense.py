@@ -71,6 +71,7 @@ class DenseModel:
         self._path, self._past = path[0], path[1:]
         self._spread, self._relative = _spread(self._truth - self._past)
         self._surprise = float(np.nanstd(scaled)) if not self._relative.size else 0.0
+        self._means, self._past_means = self._mean(self._path), self._mean(self._past)
 
     def steps(self, horizon: int) -> Array:
         """Return median and the four quantiles per step, shape (5, horizon)."""
@@ -91,13 +92,13 @@ class DenseModel:
         """
         starts = np.arange(0, horizon, min(self._season or horizon, horizon))
         is_known = ~np.isnan(self._truth[:, :horizon])
-        past = np.where(is_known, self._mean(self._past[:, :horizon]), 0.0)
+        past = np.where(is_known, self._past_means[:, :horizon], 0.0)
         truth = np.where(is_known, self._scale.back(self._truth[:, :horizon]), 0.0)
         known = np.add.reduceat(is_known, starts, 1)
         enough = known >= 0.5 * np.diff(np.append(starts, horizon))
         miss = self._scale.into(np.add.reduceat(truth, starts, 1))
         miss = np.where(enough, miss - self._scale.into(np.add.reduceat(past, starts, 1)), 0.0)
-        parts = np.add.reduceat(self._mean(self._path[:horizon]), starts)
+        parts = np.add.reduceat(self._means[:horizon], starts)
         whole = float(parts.sum())
         shares = self._scale.shares(parts)
         free = max(2.0, enough.sum() / len(starts) ** 2)
@@ -114,6 +115,25 @@ class DenseModel:
         center = float(self._scale.into(np.array(whole))) + bias * float(shares.sum())
         rows = self._scale.back(np.append(center, center + stdtrit(free, LEVELS) * np.sqrt(variance)))
         return np.append(rows[:1], np.round(rows[1:])) if self._is_count else rows
+
+    def blocks(self, first: int, width: int, count: int) -> Array:
+        """Return median and the four quantiles of the sums of blocks of steps, shape (5, count).
+
+        As ``total`` of one day, from the misses of past forecasts at the same distance: each block alone.
+        """
+        shape, end = (-1, count, width), first + width * count
+        is_known = ~np.isnan(self._truth[:, first:end])
+        past = np.where(is_known, self._past_means[:, first:end], 0.0).reshape(shape).sum(2)
+        truth = np.where(is_known, self._scale.back(self._truth[:, first:end]), 0.0).reshape(shape).sum(2)
+        enough = is_known.reshape(shape).sum(2) >= 0.5 * width
+        miss = np.where(enough, self._scale.into(truth) - self._scale.into(past), 0.0)
+        seen = enough.sum(0)
+        variance = np.where(seen > 0, np.square(miss).sum(0) / np.maximum(seen, 1), self._surprise**2)
+        center = self._scale.into(self._means[first:end].reshape(shape[1:]).sum(1))
+        center = center + miss.sum(0) / (seen + _ALIKE_ORIGINS)
+        bounds = stdtrit(np.maximum(2.0, seen), LEVELS[:, None]) * np.sqrt(variance + self._unseen**2)
+        rows = self._scale.back(np.vstack([center, center + bounds]))
+        return np.vstack([rows[:1], np.round(rows[1:])]) if self._is_count else rows
 
     def _mean(self, path: Array) -> Array:
         """Return the mean of what is expected around a path of medians."""

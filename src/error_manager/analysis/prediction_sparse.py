@@ -68,11 +68,18 @@ class SparseModel:
 
     def total(self, horizon: int) -> Array:
         """Return mean and the four quantiles of the sum over the horizon, shape (5,)."""
-        blocks = horizon / self._block
+        return self.blocks(0, horizon, 1)[:, 0]
+
+    def blocks(self, first: int, width: int, count: int) -> Array:
+        """Return mean and the four quantiles of the sums of blocks of steps, shape (5, count)."""
+        means = self._means(first + width * count)[first:].reshape(count, width).sum(1)
+        return _bounds(means, np.full(count, self._summed(width)))
+
+    def _summed(self, steps: int) -> float:
+        """Return the relative extra variance of the sum of so many steps."""
+        blocks = steps / self._block
         wide = self._block_wide * (1.0 + self._alike * max(0.0, blocks - 1.0)) / blocks
-        if blocks < 1.0:
-            wide = min(wide, self._wide)
-        return _bounds(self._means(horizon).sum(keepdims=True), np.array([wide + self._doubt]))[:, 0]
+        return (min(wide, self._wide) if blocks < 1.0 else wide) + self._doubt
 
     def _means(self, horizon: int) -> Array:
         return np.asarray(self._rate * self._share[np.arange(horizon) % len(self._share)])

@@ -9,20 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from error_manager.analysis.week import DAY_HOURS, EPOCH_OFFSET_H, HOUR_S, WEEK_DAYS, WEEK_HOURS, WORKDAYS
+
 Array = NDArray[np.float64]
 
-DAY_HOURS: Final = 24
-WEEK_DAYS: Final = 7
-WEEK_HOURS: Final = WEEK_DAYS * DAY_HOURS
-_EPOCH_OFFSET_H: Final = 72
-"""1970-01-01 was a Thursday: hour 0 since the epoch is hour 72 of a week that begins on Monday."""
 _PRIOR_HOUR: Final = 6.0
 """Errors of a flat day that each hour of the day is mixed with: with few errors a rhythm is not believed."""
 _PRIOR_WEEKDAY: Final = 40.0
 """Errors of a flat week that each weekday is mixed with: a month has only four of each."""
 _PRIOR_KIND: Final = 1.0
 """Errors that an hour of working days, or of weekends, is mixed with as the product has them."""
-_WORKDAYS: Final = 5
 _CAP_TIMES: Final = 3.0
 """An hour counts in the rhythm with at most so many times what is usual then: bursts are no rhythm."""
 FEWEST_DAYS: Final = 3
@@ -60,7 +56,7 @@ def hour_of_week(start_s: float, hours: int) -> NDArray[np.intp]:
         start_s: start of the first hour, seconds since the epoch.
         hours: how many.
     """
-    first = int(start_s // 3600) + _EPOCH_OFFSET_H
+    first = int(start_s // HOUR_S) + EPOCH_OFFSET_H
     return (first + np.arange(hours)) % WEEK_HOURS
 
 
@@ -158,7 +154,7 @@ def _weekend_shape(hourly: Array, product: Array, weekhour: NDArray[np.intp]) ->
     expected = np.where(np.isfinite(hourly), product[:, weekhour], 0.0)
     level = np.nansum(hourly, axis=1) / np.maximum(expected.sum(axis=1), 1e-12)
     expected *= level[:, None]
-    kind = weekhour % DAY_HOURS + DAY_HOURS * (weekhour >= _WORKDAYS * DAY_HOURS)
+    kind = weekhour % DAY_HOURS + DAY_HOURS * (weekhour >= WORKDAYS * DAY_HOURS)
     shape = np.ones((len(hourly), 2 * DAY_HOURS))
     deviance, spread, free = np.zeros(len(hourly)), np.zeros(len(hourly)), np.zeros(len(hourly))
     for which in np.unique(kind):
@@ -172,7 +168,7 @@ def _weekend_shape(hourly: Array, product: Array, weekhour: NDArray[np.intp]) ->
     dispersion = np.maximum(spread / np.maximum(free, 1.0), 1.0)
     proven = np.clip(deviance / (2.0 * DAY_HOURS) / dispersion - 1.5, 0.0, 1.0)
     week = np.arange(WEEK_HOURS)
-    place = week % DAY_HOURS + DAY_HOURS * (week >= _WORKDAYS * DAY_HOURS)
+    place = week % DAY_HOURS + DAY_HOURS * (week >= WORKDAYS * DAY_HOURS)
     return np.asarray(shape[:, place] ** proven[:, None])
 
 

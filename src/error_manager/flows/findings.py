@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+import msgspec
+
+from error_manager.analysis.collection import gaps
+from error_manager.analysis.usual import Expected, Usual, expected
 from error_manager.core.errors import ValidationError
 from error_manager.core.limits import MAX_LABEL_CHARS, MAX_NOTE_CHARS
 from error_manager.core.types import FieldError, PatternId, ProjectId
@@ -13,7 +18,8 @@ from error_manager.core.validator import too_long
 from error_manager.flows import indexing, monitoring
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.answers import Answers, Similar, alike, relations
-from error_manager.storage.base import PatternRow, Window
+from error_manager.monitoring.dashboard import STEP
+from error_manager.storage.base import Collection, HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
     AnomalyFilter,
     Change,
@@ -47,7 +53,9 @@ async def pattern_analysis(svc: QueryServices, pattern_id: PatternId) -> Pattern
     )
 
 
-async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> Answers:
+async def answers(
+    svc: QueryServices, pattern: PatternRow, history: Sequence[HistoryPoint], *, shown: Window
+) -> Answers:
     """Return what the analysis found of a pattern, for its page over the time that is shown."""
     scope = Scope(project_id=pattern.project_id, kind=ScopeKind.PATTERN, key=str(pattern.id))
     unusual = AnomalyFilter(
@@ -57,7 +65,7 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         since=shown.since,
         until=shown.until,
     )
-    known, pairs, anomalies, forecasts, changes = await asyncio.gather(
+    known, pairs, anomalies, forecasts, changes, collection = await asyncio.gather(
         svc.findings.analysis([pattern.id]),
         svc.findings.correlations(CorrelationFilter(pattern_id=pattern.id), limit=_PAIRS, cursor=None),
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
@@ -68,6 +76,7 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
             until=shown.until,
             limit=_CHANGES,
         ),
+        svc.queries.collection(since=shown.since),
     )
     analysis = known.get(pattern.id)
     neighbours = (analysis.neighbours if analysis else None) or ()
@@ -87,6 +96,43 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         anomalies=anomalies.items,
         changes=changes.items,
         forecasts=forecasts,
+        usual=_usual(svc, analysis, history, collection, shown),
+    )
+
+
+async def usual_history(
+    svc: QueryServices, pattern: PatternRow, history: Sequence[HistoryPoint], *, shown: Window
+) -> tuple[Expected | None, ...]:
+    """Return what is usual in each bucket of a pattern's history; empty when that is not known."""
+    known, collection = await asyncio.gather(
+        svc.findings.analysis([pattern.id]), svc.queries.collection(since=shown.since)
+    )
+    return _usual(svc, known.get(pattern.id), history, collection, shown)
+
+
+def _usual(
+    svc: QueryServices,
+    analysis: PatternAnalysis | None,
+    history: Sequence[HistoryPoint],
+    collection: Collection,
+    shown: Window,
+) -> tuple[Expected | None, ...]:
+    found = (analysis.season or {}).get("usual") if analysis else None
+    if found is None:
+        return ()
+    now = svc.clock()
+    missing = gaps(
+        [(start.timestamp(), end.timestamp()) for start, end in collection.spans],
+        start_s=shown.since.timestamp(),
+        end_s=now.timestamp(),
+        since_s=collection.first.timestamp() if collection.first else float("inf"),
+    )
+    return expected(
+        msgspec.convert(found, Usual),
+        [point.start for point in history],
+        bucket_s=int(STEP[shown.bucket].total_seconds()),
+        now=now,
+        gaps=missing,
     )
 
 

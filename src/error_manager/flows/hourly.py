@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from error_manager.analysis.aggregator import PATTERN, Floats
 from error_manager.analysis.aggregator import Scope as SeriesScope
-from error_manager.analysis.baseline import Baseline
+from error_manager.analysis.baseline import Baseline, compact
 from error_manager.analysis.frequency import Frequency, frequencies
-from error_manager.analysis.prediction import ForecastTotal, Prediction
+from error_manager.analysis.prediction import Forecast, ForecastTotal, Prediction
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
 from error_manager.analysis.season import hour_of_week
+from error_manager.analysis.usual import Usual
 from error_manager.core.types import PatternId
+from error_manager.flows.analysis_window import floor_hour, moment
 from error_manager.flows.month import HOUR_S, Month, parts, usual
 from error_manager.storage.analysis_source import AnalysisSource, PatternFact, Reach, TagShare
 from error_manager.storage.findings import (
@@ -39,16 +42,23 @@ _DAY_H: Final = 24
 _WEEK_H: Final = 7 * 24
 LEAST_ERRORS: Final = 10
 """Of fewer errors in a month no forecast is made."""
+_LEAST_HOURS: Final = 10
+_LEAST_DAYS: Final = 3
+_DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 _HANDLED: Final = "handled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythms:
-    """How often each pattern comes, and the errors that were usual in the hours of the last day."""
+    """How often each pattern comes, the errors that were usual in the hours of the last day, what is usual.
+
+    ``usual`` is None of a pattern that is younger than a day or came seldom.
+    """
 
     found: tuple[Frequency, ...]
     usual_day: Floats
+    usual: tuple[Usual | None, ...]
 
 
 async def find_frequencies(month: Month) -> tuple[Rhythms, int]:
@@ -59,7 +69,7 @@ async def find_frequencies(month: Month) -> tuple[Rhythms, int]:
 async def find_forecasts(month: Month) -> tuple[ForecastSet, int]:
     """Return what is expected in the next week of each pattern, each module and the whole project."""
     rows = await asyncio.to_thread(_forecasts, month)
-    return ForecastSet(project_id=month.project.id, rows=rows), len(rows)
+    return ForecastSet(project_id=month.project.id, rows=rows), len({row.scope for row in rows})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +132,9 @@ def told_frequencies(month: Month, rhythms: Rhythms) -> tuple[PatternAnalysis, .
             updated_at=month.until,
             rates=_plain({**asdict(one.rates), **_bursts(one)}),
             trend=_plain({**asdict(one.trend), "changes": _changes(one)}),
-            season=_plain(asdict(one.rhythm)),
+            season=_plain({**asdict(one.rhythm), "usual": known and msgspec.to_builtins(known)}),
         )
-        for fact, one in zip(month.facts, rhythms.found, strict=True)
+        for fact, one, known in zip(month.facts, rhythms.found, rhythms.usual, strict=True)
     )
 
 
@@ -145,13 +155,36 @@ def _frequencies(month: Month) -> Rhythms:
     return Rhythms(
         found=tuple(found),
         usual_day=known.level * np.where(was_seen, known.profile[:, hours], 0.0).sum(axis=1),
+        usual=_usual(month, known),
+    )
+
+
+def _usual(month: Month, known: Baseline) -> tuple[Usual | None, ...]:
+    """Return what is usual, of the patterns of which a month says it: one that came once has no usual day.
+
+    They are a day old, had errors in ten hours, and on three days (on each, while they are younger).
+    """
+    start = moment(month.hourly.start_s)
+    since = [max(start, floor_hour(fact.first_seen)) for fact in month.facts]
+    had = np.nan_to_num(month.hourly.counts) > 0
+    hours = had.sum(axis=1).tolist()
+    days = had.reshape(len(had), -1, _DAY_H).any(axis=2).sum(axis=1).tolist()
+    return tuple(
+        one
+        if month.until - first >= _DAY
+        and with_hours >= _LEAST_HOURS
+        and with_days >= min(_LEAST_DAYS, (month.until - first) // _DAY)
+        else None
+        for one, first, with_hours, with_days in zip(
+            compact(known, since=since, until=month.until), since, hours, days, strict=True
+        )
     )
 
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
     """Return the forecasts of all series that are a day old and had some errors; others would be guesses."""
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
-    rows = []
+    rows: list[ForecastRow] = []
     series = (
         (scope, counts)
         for table in (month.hourly, month.sums)
@@ -161,23 +194,32 @@ def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
         known = counts[max(0, int((began - month.hourly.start_s) // HOUR_S)) :]
         if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS:
-            rows.append(_forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H)))
+            rows += _forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H))
     return tuple(rows)
 
 
-def _forecast(month: Month, scope: SeriesScope, model: Prediction) -> ForecastRow:
-    steps = model.forecast()
+def _forecast(month: Month, scope: SeriesScope, model: Prediction) -> tuple[ForecastRow, ForecastRow]:
+    """Return the hours of the next week with its sums, and the UTC days that lie in it."""
+    hours = _row(month, scope, HOUR_S, month.until, model.forecast())
+    first = -month.until.hour % _DAY_H
+    days = model.blocks(first, _DAY_H)
+    return (
+        replace(hours, sums=tuple(_sum(length, model.total(length)) for length in (_DAY_H, _WEEK_H))),
+        _row(month, scope, _DAY_H * HOUR_S, month.until + timedelta(hours=first), days),
+    )
+
+
+def _row(month: Month, scope: SeriesScope, step_s: int, start: datetime, found: Forecast) -> ForecastRow:
     return ForecastRow(
         scope=Scope(project_id=month.project.id, kind=ScopeKind(scope[0]), key=scope[1]),
-        step_s=HOUR_S,
-        start_at=month.until,
+        step_s=step_s,
+        start_at=start,
         made_at=month.until,
-        point=_rounded(steps.point),
-        lower80=_rounded(steps.lower80),
-        upper80=_rounded(steps.upper80),
-        lower95=_rounded(steps.lower95),
-        upper95=_rounded(steps.upper95),
-        sums=tuple(_sum(hours, model.total(hours)) for hours in (_DAY_H, _WEEK_H)),
+        point=_rounded(found.point),
+        lower80=_rounded(found.lower80),
+        upper80=_rounded(found.upper80),
+        lower95=_rounded(found.lower95),
+        upper95=_rounded(found.upper95),
     )
 
 

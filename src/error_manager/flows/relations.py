@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from error_manager.analysis.aggregator import Floats, Integers, gaps, places
+from error_manager.analysis.aggregator import Floats, Integers, places
 from error_manager.analysis.anomaly_alert import Kind as AnomalyKind
 from error_manager.analysis.change_effects import ChangeEffect, relate_changes
+from error_manager.analysis.collection import gaps
 from error_manager.analysis.correlation import Relation, correlate
 from error_manager.analysis.explanation import Kind
 from error_manager.analysis.fine_timing import LONGEST_S, Following, Stretch, follow_closely

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from error_manager.analysis.usual import Expected
 from error_manager.core.types import PatternId
-from error_manager.core.wording import number, span
+from error_manager.core.wording import number, plural, span
+from error_manager.monitoring.dashboard import STEP
 from error_manager.monitoring.sentence import rates
-from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.base import HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
     Anomaly,
     Change,
@@ -87,7 +89,10 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What is known of a pattern beyond its counts; empty parts have nothing to say."""
+    """What is known of a pattern beyond its counts; empty parts have nothing to say.
+
+    ``usual`` is what is usual in each bucket of its history.
+    """
 
     analysis: PatternAnalysis | None = None
     before: tuple[Related, ...] = ()
@@ -97,6 +102,7 @@ class Answers:
     anomalies: tuple[Anomaly, ...] = ()
     changes: tuple[Change, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
+    usual: tuple[Expected | None, ...] = ()
 
     @property
     def state_words(self) -> str:
@@ -266,23 +272,19 @@ def gap_words(gap: timedelta, word: str = "later") -> str:
 def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -> str:
     """Return what the chart draws, as JSON.
 
-    ``starts`` and ``counts`` are the history; ``ahead`` the forecast from there on as ``[start, point,
-    lower80, upper80]`` per bucket, for hours only (the band of a day is not the sum of those of its hours);
-    ``marks`` the changes as ``[time, words]``; ``spans`` the anomalies as ``[start, end or null, words]``.
+    ``starts`` and ``counts`` are the history, ``usual`` the band of each of its buckets as ``[lower80,
+    upper80]`` or null (empty when there is none at all); ``ahead`` the forecast from there on as ``[start,
+    point, lower80, upper80]`` per bucket; ``marks`` the changes as ``[time, words]``; ``spans`` the anomalies
+    as ``[start, end or null, words]``.
     """
     first = history[0].start.timestamp() if history else 0.0
     last = history[-1].start.timestamp() + bucket_s if history else 0.0
-    ahead = [
-        [row.start_at.timestamp() + at * row.step_s, *(round(float(value), 2) for value in values)]
-        for row in answers.forecasts
-        if row.step_s == bucket_s
-        for at, values in enumerate(zip(row.point, row.lower80, row.upper80, strict=True))
-    ]
     return json.dumps(
         {
             "starts": [int(point.start.timestamp()) for point in history],
             "counts": [point.count for point in history],
-            "ahead": [row for row in ahead if last - bucket_s <= row[0] < last + _ahead_s(bucket_s)],
+            "usual": [None if one is None else [one.lower80, one.upper80] for one in answers.usual],
+            "ahead": ahead(history, answers, bucket_s=bucket_s),
             "marks": [
                 [int(one.at.timestamp()), f"{one.kind.value} {one.version or one.note}".strip()]
                 for one in answers.changes
@@ -299,6 +301,40 @@ def chart(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -
             ],
         },
         separators=(",", ":"),
+    )
+
+
+def ahead(history: Sequence[HistoryPoint], answers: Answers, *, bucket_s: int) -> tuple[list[float], ...]:
+    """Return the forecast from the end of a history on: start, point and the band of 80 % of each bucket."""
+    last = history[-1].start.timestamp() + bucket_s if history else 0.0
+    rows = (
+        [row.start_at.timestamp() + at * row.step_s, *(round(float(value), 2) for value in values)]
+        for row in answers.forecasts
+        if row.step_s == bucket_s
+        for at, values in enumerate(zip(row.point, row.lower80, row.upper80, strict=True))
+    )
+    return tuple(row for row in rows if last <= row[0] < last + _ahead_s(bucket_s))
+
+
+def usual_words(history: Sequence[HistoryPoint], answers: Answers, *, window: Window, now: datetime) -> str:
+    """Return what the band of the past says, for who does not see it; "" when there is none.
+
+    The bucket that goes on is left out: so far little is usual in it.
+
+    ``Usual range (80 %): 3 to 9 errors per hour; above it in 2 of 24 hours, below in 1.``
+    """
+    pairs = zip(history, answers.usual, strict=False)  # no band at all, or one for each
+    bucket, step = window.bucket.value, STEP[window.bucket]
+    known = [(point.count, one) for point, one in pairs if one is not None and point.start + step <= now]
+    if not known:
+        return ""
+    lowest, highest = min(one.lower80 for _, one in known), max(one.upper80 for _, one in known)
+    above = sum(count > one.upper80 for count, one in known)
+    below = sum(count < one.lower80 for count, one in known)
+    size = f"{lowest:,}" if lowest == highest else f"{lowest:,} to {highest:,}"
+    return (
+        f"Usual range (80 %): {size} {plural(highest, 'error')} per {bucket}; "
+        f"above it in {above:,} of {len(known):,} {plural(len(known), bucket)}, below in {below:,}."
     )
 
 

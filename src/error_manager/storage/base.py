@@ -737,6 +737,17 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """When errors were taken in: ``first`` is when that began, None when nobody has said so yet.
+
+    What lies before was imported. ``spans`` are those that ended since the time that was asked for.
+    """
+
+    first: datetime | None
+    spans: tuple[tuple[datetime, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFilter:
     """Which errors to list; None and empty mean "any". ``text`` and ``fields`` as in ``PatternFilter``."""
 
@@ -927,6 +938,10 @@ class QueryStore(Protocol):
         release: str = "",
     ) -> tuple[HistoryPoint, ...]:
         """Return errors per bucket, oldest first, zeros included; pattern None = all patterns."""
+        ...
+
+    async def collection(self, *, since: datetime) -> Collection:
+        """Return when errors were taken in since then; counts of other times say nothing."""
         ...
 
     async def tags(

@@ -94,7 +94,7 @@ class ForecastSum:
 class ForecastRow:
     """Expected errors per bucket from ``start_at`` on, with the bands that hold 80 and 95 %.
 
-    ``sums`` are what is expected in a day and in a week.
+    ``sums``, of hours, are what is expected in the next day and the next week.
     """
 
     scope: Scope

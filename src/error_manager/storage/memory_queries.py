@@ -23,6 +23,7 @@ from error_manager.core.types import (
 )
 from error_manager.storage.base import (
     Bucket,
+    Collection,
     Cursor,
     DatabaseFacts,
     ErrorDetail,
@@ -64,8 +65,15 @@ _SECONDS_TO_2100: Final = 4_102_444_800
 class MemoryQueries:
     """``QueryStore`` over a list of errors; one pattern per group until they are merged."""
 
-    def __init__(self, errors: Sequence[StoredError], *, reports: Sequence[ReportRow] = ()) -> None:
-        """Keep the errors and the reports."""
+    def __init__(
+        self,
+        errors: Sequence[StoredError],
+        *,
+        reports: Sequence[ReportRow] = (),
+        spans: Sequence[tuple[datetime, datetime]] = (),
+    ) -> None:
+        """Keep the errors, the reports and when errors were taken in."""
+        self._spans = tuple(sorted(spans))
         self._errors = sorted(errors, key=lambda e: (e.event.timestamp, e.error_id), reverse=True)
         self._reports = sorted(reports, key=lambda report: -report.id)
         self._map = GroupMap(lambda pattern_id: self._of(pattern_id, ())[0].event.timestamp)
@@ -165,6 +173,11 @@ class MemoryQueries:
             HistoryPoint(start=start, count=count)
             for start, count in zip(_starts(window), _counts(errors, window), strict=True)
         )
+
+    async def collection(self, *, since: datetime) -> Collection:
+        """Return when errors were taken in since then."""
+        first = self._spans[0][0] if self._spans else None
+        return Collection(first=first, spans=tuple(span for span in self._spans if span[1] >= since))
 
     async def tags(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,8 +14,6 @@ from error_manager.analysis.aggregator import (
     aggregate,
     between,
     collected,
-    gaps,
-    joined,
     places,
     stacked,
     summed,
@@ -38,14 +35,6 @@ def test_a_bucket_is_collected_from_start_to_end_or_not_at_all():
     assert collected(spans, HOURS, since_s=7_200).tolist() == [True, True, False, True]
     assert collected(spans, HOURS, since_s=math.inf).all()
     assert collected([(14_400, 18_000)], HOURS, since_s=14_400).tolist() == [True, True, True, False]
-
-
-def test_gaps_are_what_no_span_covers():
-    """The same breaks as stretches of time."""
-    spans = [(100, 200), (201, 300), (400, 500)]
-    assert gaps(spans, start_s=0, end_s=600, since_s=100) == ((300, 400), (500, 600))
-    assert gaps(spans, start_s=150, end_s=290, since_s=100) == ()
-    assert gaps([], start_s=0, end_s=10, since_s=math.inf) == ()
 
 
 def test_counts_are_summed_by_series_and_bucket():
@@ -89,14 +78,6 @@ def test_no_count_is_lost(rows):
         is_collected=np.ones(4, dtype=bool),
     )
     assert table.counts.sum() == counts.sum()
-
-
-@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)).map(sorted), max_size=8))
-def test_joined_spans_cover_the_same(spans):
-    """Joined, in order, more than a restart apart; gaps and spans together are the window."""
-    found = joined([(float(start), float(end)) for start, end in spans])
-    assert all(second[0] - first[1] > 2 for first, second in pairwise(found))
-    assert all(any(low <= start and end <= high for low, high in found) for start, end in spans)
 
 
 def test_keys_that_are_not_known_have_no_place():

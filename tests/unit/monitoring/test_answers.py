@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from error_manager.analysis.usual import Expected
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
 from error_manager.monitoring.answers import (
     DAY_S,
     HOUR_S,
     Answers,
     advice,
+    ahead,
     alike,
     chart,
     factor_bars,
@@ -21,8 +23,9 @@ from error_manager.monitoring.answers import (
     gap_words,
     relations,
     risk_word,
+    usual_words,
 )
-from error_manager.storage.base import HistoryPoint, PatternRow
+from error_manager.storage.base import Bucket, HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
     Anomaly,
     Change,
@@ -233,6 +236,45 @@ def test_the_chart_holds_history_forecast_marks_and_anomalies():
     assert drawn["spans"] == [
         [int(NOW.timestamp()) - 7200, None, "burst: 90 per minute, 20 expected"],
     ]
+
+
+def band(low: int, high: int) -> Expected:
+    """Return a band of 80 % around its middle."""
+    return Expected(point=(low + high) / 2, lower80=low, upper80=high, lower95=0, upper95=2 * high)
+
+
+def test_the_chart_holds_what_is_usual_and_the_days_ahead():
+    """A bucket without a band is null; the day that goes on is history, the forecast begins after it."""
+    history = tuple(HistoryPoint(start=NOW + timedelta(days=at), count=4) for at in range(-2, 1))
+    days = replace(forecast(DAY_S, 40.0, 20.0, 30.0), start_at=NOW)
+    answers = Answers(usual=(None, band(1, 3), band(2, 6)), forecasts=(forecast(HOUR_S, 4.0), days))
+    drawn = json.loads(chart(history, answers, bucket_s=DAY_S))
+    assert drawn["usual"] == [None, [1, 3], [2, 6]]
+    tomorrow = NOW.timestamp() + DAY_S
+    assert drawn["ahead"] == [[tomorrow, 20.0, 10.0, 40.0], [tomorrow + DAY_S, 30.0, 15.0, 60.0]]
+    assert ahead(history, Answers(), bucket_s=DAY_S) == ()
+    assert json.loads(chart(history, Answers(), bucket_s=DAY_S))["usual"] == []
+
+
+def test_the_band_is_told_in_words():
+    """Over the buckets that have one and are over, with how many counts are outside; nothing without one."""
+    history = tuple(
+        HistoryPoint(start=NOW + timedelta(hours=at), count=count)
+        for at, count in enumerate((900, 0, 5, 7, 0), start=-4)
+    )
+    window = Window(bucket=Bucket.HOUR, since=history[0].start, until=NOW + timedelta(hours=1))
+    now = NOW + timedelta(minutes=1)
+    bands = (None, band(1, 3), band(4, 1_234), band(2, 6), band(0, 0))
+    assert usual_words(history, Answers(usual=bands), window=window, now=now) == (
+        "Usual range (80 %): 1 to 1,234 errors per hour; above it in 1 of 3 hours, below in 1."
+    )
+    alone = Answers(usual=(band(0, 0),))
+    assert usual_words(history[1:2], alone, window=replace(window, bucket=Bucket.DAY), now=NOW) == ""
+    assert usual_words(history[1:2], alone, window=window, now=NOW) == (
+        "Usual range (80 %): 0 errors per hour; above it in 0 of 1 hour, below in 0."
+    )
+    assert usual_words(history, Answers(), window=window, now=now) == ""
+    assert usual_words(history, Answers(usual=(None,) * 5), window=window, now=now) == ""
 
 
 def test_factors_are_drawn_by_weight():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from litestar import Request, Router, get, post, put
@@ -11,8 +12,9 @@ from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from error_manager.analysis.parameters import Parameter
+from error_manager.analysis.usual import Expected
 from error_manager.decoding.json_text import clean_text
-from error_manager.flows import monitoring, weights
+from error_manager.flows import findings, monitoring, weights
 from error_manager.integrations.api import parameters
 from error_manager.integrations.api.body import WeightBody, read_json
 from error_manager.integrations.api.parameters import (
@@ -34,7 +36,6 @@ from error_manager.security.auth import Caller
 from error_manager.storage.base import (
     ErrorFilter,
     ErrorRow,
-    HistoryPoint,
     Page,
     PatternFilter,
     PatternOrder,
@@ -44,13 +45,22 @@ from error_manager.storage.base import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryBucket:
+    """Errors of one bucket from `start` on, and how many are usual in it; null = that is not known."""
+
+    start: datetime
+    count: int
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Errors per hour or day, oldest first."""
 
     bucket: str
     since: datetime
     until: datetime
-    items: tuple[HistoryPoint, ...]
+    items: tuple[HistoryBucket, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +156,12 @@ async def read_history(  # noqa: PLR0917  # as above
     environment: Environment = "",
     release: Release = "",
 ) -> History:
-    """Return errors per hour (up to three days) or UTC day; the last 14 days unless asked."""
+    """Return errors per hour (up to three days) or UTC day; the last 14 days unless asked.
+
+    `expected` is what is usual in the time of the bucket that is over and was collected, with the bands that
+    hold 80 and 95 %. It is null before the pattern was known, of a pattern that is young or rare, where less
+    than half was collected, and of one environment or release.
+    """
     pattern = await services.queries.pattern(parameters.pattern_id(number))
     shown = window(parameters.moment(since), parameters.moment(until), now=services.clock())
     points = await services.queries.history(
@@ -156,7 +171,13 @@ async def read_history(  # noqa: PLR0917  # as above
         environment=parameters.text(environment),
         release=parameters.text(release),
     )
-    return History(bucket=shown.bucket.value, since=shown.since, until=shown.until, items=points)
+    is_of_all = not environment and not release
+    usual = await findings.usual_history(services, pattern, points, shown=shown) if is_of_all else ()
+    buckets = tuple(
+        HistoryBucket(start=point.start, count=point.count, expected=one)
+        for point, one in zip_longest(points, usual)
+    )
+    return History(bucket=shown.bucket.value, since=shown.since, until=shown.until, items=buckets)
 
 
 @get("/{number:int}/tags", summary="Read the tags of a pattern")

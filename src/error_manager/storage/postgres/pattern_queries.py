@@ -14,6 +14,7 @@ from error_manager.core.search import split_terms, web_query
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
 from error_manager.storage.base import (
     Bucket,
+    Collection,
     HistoryPoint,
     Page,
     PatternChangeRow,
@@ -152,6 +153,13 @@ class PatternQueries(Reader):
             rows = await self._rows(statement, **values)
         counts: dict[datetime, int] = dict(rows)
         return tuple(HistoryPoint(start=start, count=counts.get(start, 0)) for start in starts(window))
+
+    async def collection(self, *, since: datetime) -> Collection:
+        """Return when errors were taken in since then."""
+        rows = await self._rows(_SQL["read_collection"], since=since)
+        return Collection(
+            first=rows[0][0], spans=tuple((start, end) for _, start, end in rows if start is not None)
+        )
 
     async def tags(
         self,

@@ -43,10 +43,12 @@ from error_manager.monitoring.answers import (
     HOUR_S,
     Answers,
     advice,
+    ahead,
     chart,
     factor_bars,
     factor_words,
     gap_words,
+    usual_words,
 )
 from error_manager.monitoring.dashboard import PatternView
 from error_manager.monitoring.why import reason
@@ -133,7 +135,7 @@ async def _pattern_page(
         project=view.project,
     )
     why = await rules.explain(services, view.error) if view.error else None
-    known = await findings.answers(services, view.pattern, shown=view.window)
+    known = await findings.answers(services, view.pattern, view.history, shown=view.window)
     values = pattern_values(view, chosen, services.clock(), why=why, answers=known)
     came_from = request.query_params.get("from", "")
     values["said"] = _said(view, known, request.query_params.get("done", ""))
@@ -268,6 +270,7 @@ def pattern_values(
     """
     answers = answers or Answers()
     days = HISTORY_DAYS[chosen]
+    bucket_s = HOUR_S if days == 1 else DAY_S
     values: dict[str, object] = {
         "view": view,
         "pattern": view.pattern,
@@ -282,7 +285,9 @@ def pattern_values(
         **risk_values(answers.analysis, view.project),
         "advice": advice((answers.analysis.recommendations if answers.analysis else None) or ()),
         "gap_words": gap_words,
-        "chart_data": chart(view.history, answers, bucket_s=HOUR_S if days == 1 else DAY_S),
+        "chart_data": chart(view.history, answers, bucket_s=bucket_s),
+        "usual_words": usual_words(view.history, answers, window=view.window, now=now),
+        "has_ahead": bool(ahead(view.history, answers, bucket_s=bucket_s)),
         "users_trend": [count for _, count in view.users.days],
         "releases_total": sum(item.count for item in view.releases),
         "environments_total": sum(item.count for item in view.environments),

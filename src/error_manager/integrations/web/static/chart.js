@@ -1,15 +1,18 @@
-// Draws the history of a pattern with uPlot over the still image the server made: bars, the forecast with its
-// band beyond them, anomalies as shades and releases and deploys as marks.
+// Draws the history of a pattern with uPlot over the still image the server made: bars before the band of what is
+// usual, the forecast with its band beyond them, anomalies as shades and releases and deploys as marks.
 (() => {
   "use strict";
   const place = document.querySelector("[data-chart]");
   if (!place || !window.uPlot) return;
   const told = JSON.parse(place.dataset.chart);
   const known = told.starts.length;
-  const beyond = told.ahead.filter((row) => row[0] > told.starts[known - 1]);
+  const beyond = told.ahead;
   const starts = [...told.starts, ...beyond.map((row) => row[0])];
   const counts = [...told.counts, ...beyond.map(() => null)];
   const ahead = [1, 2, 3].map((at) => [...told.starts.map(() => null), ...beyond.map((row) => row[at])]);
+  // [low, high] of every bucket: of the past what is usual, then the forecast.
+  const bands = [...told.starts.map((_, at) => told.usual[at] ?? null), ...beyond.map((row) => [row[2], row[3]])];
+  const highest = Math.max(1, ...told.counts, ...bands.map((band) => band?.[1] ?? 0));
   const isDay = place.dataset.bucket === "day";
   const zone = isDay ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
   const step = isDay ? 86400 : 3600;
@@ -39,8 +42,59 @@
       if (right > left) ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
     }
     ctx.restore();
+    band(u, "--em-usual", 0, known);
+    band(u, "--em-band", known, bands.length);
+  }
+  // The bands of buckets in a color, each as wide as its bucket; at least a line, for one that holds zero alone.
+  function band(u, name, first, end) {
+    const { ctx } = u;
+    ctx.save();
+    ctx.fillStyle = color(name);
+    for (let at = first; at < end; at++) {
+      if (!bands[at]) continue;
+      const [left, right] = [starts[at], starts[at] + step].map((time) => Math.round(u.valToPos(time, "x", true)));
+      const [bottom, top] = bands[at].map((count) => Math.round(u.valToPos(count, "y", true)));
+      const height = Math.max(2 * window.devicePixelRatio, bottom - top);
+      ctx.fillRect(left, bottom - height, right - left, height);
+    }
+    ctx.restore();
+  }
+  // A line through buckets as steps, where ``count(at)`` knows one; that of the bucket that goes on stands alone.
+  function steps(u, count, first, end) {
+    const { ctx } = u;
+    let isOn = false;
+    for (let at = first; at < end; at++) {
+      if (count(at) == null) { isOn = false; continue; }
+      const [left, right] = [starts[at], starts[at] + step].map((time) => Math.round(u.valToPos(time, "x", true)));
+      const y = Math.round(u.valToPos(count(at), "y", true)) + window.devicePixelRatio / 2;
+      if (isOn && at !== known - 1) ctx.lineTo(left, y);
+      else ctx.moveTo(left, y);
+      ctx.lineTo(right, y);
+      isOn = true;
+    }
+  }
+  // Over the bars, which hide the band itself: its edges, light around so that they show on a bar; and the forecast.
+  function lines(u) {
+    const { ctx } = u, pixel = window.devicePixelRatio;
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.beginPath();
+    for (const side of [0, 1]) steps(u, (at) => bands[at]?.[side], 0, known);
+    for (const [name, width] of [["--em-usual-halo", 3], ["--em-usual-line", 1]]) {
+      ctx.strokeStyle = color(name);
+      ctx.lineWidth = width * pixel;
+      ctx.stroke();
+    }
+    ctx.strokeStyle = color("--em-accent");
+    ctx.lineWidth = 2 * pixel;
+    ctx.setLineDash([4 * pixel, 4 * pixel]);
+    ctx.beginPath();
+    steps(u, (at) => ahead[0][at], known, starts.length);
+    ctx.stroke();
+    ctx.restore();
   }
   function mark(u) {
+    lines(u);
     const { ctx, bbox } = u;
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = color("--em-muted");
@@ -64,6 +118,10 @@
   function words(at) {
     const said = [];
     if (counts[at] != null) said.push(`${counts[at].toLocaleString()} error${counts[at] === 1 ? "" : "s"}`);
+    if (at < known && bands[at]) {
+      const [low, high] = bands[at].map((count) => count.toLocaleString());
+      said.push(`usually ${low === high ? low : `${low} to ${high}`}`);
+    }
     if (ahead[0][at] != null) {
       const [point, low, high] = ahead.map((series) => series[at].toLocaleString(undefined, { maximumSignificantDigits: 2 }));
       said.push(`${point} expected (${low} to ${high})`);
@@ -90,15 +148,12 @@
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {
         x: { time: true, range: () => [starts[0], starts[starts.length - 1] + step] },
-        y: { range: () => [0, Math.max(1, ...counts, ...ahead[2]) * 1.05] },
+        y: { range: () => [0, highest * 1.05] },
       },
       series: [{}, {
         fill: color("--em-accent"), stroke: color("--em-accent"), width: 0, points: { show: false },
         paths: window.uPlot.paths.bars({ align: 1, size: [0.9, 60, 1], gap: 0 }),
-      }, {
-        stroke: color("--em-accent"), width: 2, dash: [4, 4], points: { show: false },
-      }, { width: 0, points: { show: false } }, { width: 0, points: { show: false } }],
-      bands: [{ series: [4, 3], fill: color("--em-band") }],
+      }],
       axes: [
         { ...axis, grid: { show: false }, space: 70, size: 24, values: (u, ticks) => ticks.map(tick) },
         { ...axis, grid: line, space: 36, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6],
@@ -109,9 +164,10 @@
         readout.textContent = at == null ? idle
           : `${label.format(new Date(starts[at] * 1000))}: ${words(at)}`;
       }], drawClear: [shade], draw: [mark] },
-    }, [starts, counts, ...ahead], place);
+    }, [starts, counts], place);
   }
   draw();
+  document.querySelector("[data-legend]")?.removeAttribute("hidden");  // it tells of what only the script draws
   document.addEventListener("em-theme", draw);
   new ResizeObserver(() => {
     const size = { width: place.clientWidth, height: place.clientHeight };

@@ -133,6 +133,13 @@ WHERE g.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM pro
     AND r.bucket >= %(since)s AND r.bucket < %(until)s AND {releases}
 GROUP BY r.bucket
 
+-- name: read_collection
+-- One row at least: the first span of all, and each span that ended since, if any.
+SELECT f.first, s.started_at, s.ended_at
+FROM (SELECT min(started_at) AS first FROM collection_spans) f
+LEFT JOIN collection_spans s ON s.ended_at >= %(since)s
+ORDER BY s.started_at
+
 -- name: read_project_hours
 -- All patterns together, by hour: the minute table is keyed by time first.
 SELECT date_trunc('hour', r.bucket, 'UTC'), sum(r.count)::bigint
