@@ -118,7 +118,7 @@ async def insights_view(
         changes=_causes(pairs.items, {change.id: change for change in changes.items}),
     )
     return InsightsView(
-        insights=insights(found, until, limit=limit),
+        insights=insights(found, until, length=until - since, limit=limit),
         riskiest=tuple(_risky(riskiest.items, rows, since=until - _LIVELY))[:_RISKIEST],
         graph=graph(related, {one.id: one for one in found.patterns}),
         changes=changes.items,

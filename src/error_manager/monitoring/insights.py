@@ -40,7 +40,7 @@ from error_manager.monitoring.sentence import (
 MOST: Final = 12
 """Insights of a window at most, unless asked."""
 FRESH: Final = timedelta(hours=24)
-"""What began this long ago ranks half as high as the same thing now."""
+"""What began this long ago, or as long ago as the range looked at if that is longer, ranks half as high."""
 SAME: Final = timedelta(hours=6)
 """A state and an anomaly of one pattern that begin so near each other say the same."""
 LEAST_EXPLAINED: Final = 0.5
@@ -123,15 +123,18 @@ class Insight:
     patterns: tuple[PatternId, ...]
 
 
-def insights(findings: WindowFindings, now: datetime, *, limit: int = MOST) -> tuple[Insight, ...]:
+def insights(
+    findings: WindowFindings, now: datetime, *, length: timedelta = FRESH, limit: int = MOST
+) -> tuple[Insight, ...]:
     """Return what was found as sentences, the most important first.
 
     Args:
         findings: of the window; what is about patterns that are quiet or not in ``patterns`` is left out.
         now: the time of the look, aware; newer things rank higher.
+        length: of the window; who looks at two weeks wants to hear of the worst of them.
         limit: most insights to return, >= 0.
     """
-    told = _Telling(findings, now)
+    told = _Telling(findings, now, fresh=max(FRESH, length))
     found = sorted(told.all(), key=lambda one: (one.rank, one.at, plain(one.sentence, clock="%c")))
     unique = {insight.id: insight for insight in found}
     return tuple(sorted(unique.values(), key=lambda one: (-one.rank, one.at, one.patterns, one.id))[:limit])
@@ -140,8 +143,9 @@ def insights(findings: WindowFindings, now: datetime, *, limit: int = MOST) -> t
 class _Telling:
     """Findings put into sentences, the most telling first; what was told needs no second sentence."""
 
-    def __init__(self, findings: WindowFindings, now: datetime) -> None:
+    def __init__(self, findings: WindowFindings, now: datetime, *, fresh: timedelta) -> None:
         self._now = now
+        self._fresh = fresh
         self._findings = findings
         self._patterns = {one.id: one for one in findings.patterns if not one.is_quiet}
         self._related: Relations = relations(
@@ -318,7 +322,7 @@ class _Telling:
         return Insight(
             id=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
             kind=kind,
-            rank=points * 0.5 ** (age / FRESH),
+            rank=points * 0.5 ** (age / self._fresh),
             sentence=sentence,
             evidence=tuple(evidence),
             at=at,
