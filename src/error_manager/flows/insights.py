@@ -11,6 +11,7 @@ from typing import Final
 from error_manager.core.types import PatternId, PatternStatus, ProjectId
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.finding import (
+    BIRTH,
     AnomalyFinding,
     ChangeFinding,
     CorrelationFinding,
@@ -35,7 +36,9 @@ from error_manager.storage.findings import (
 
 TELLING_STATES: Final = ("new", "rising", "regressed", "silent")
 LEAST_SCORE: Final = 20.0
-"""What is less unusual is kept and charted, and makes no sentence."""
+"""What is less unusual is kept and charted, and makes no sentence, except ..."""
+LEAST_BIRTH: Final = 10.0
+"""... that a pattern is new: by its rate alone that is seldom very unusual."""
 _ANOMALIES: Final = 300
 _PAIRS: Final = 200
 _CHANGES: Final = 200
@@ -90,7 +93,7 @@ async def insights_view(
     limit: int = MOST,
 ) -> InsightsView:
     """Return what was found in [since, until): sentences, the riskiest patterns, what goes with what."""
-    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_SCORE)
+    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_BIRTH)
     moved = AnalysisFilter(project_ids=project_ids, states=TELLING_STATES, state_since=since)
     anomalies, states, riskiest, pairs, changes = await asyncio.gather(
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
@@ -110,7 +113,11 @@ async def insights_view(
     related = tuple(_relation(row) for row in pairs.items if row.change_id is None)
     found = WindowFindings(
         patterns=tuple(_facts(number, row, analyses) for number, row in rows.items()),
-        anomalies=tuple(_anomaly(one, rows, names) for one in anomalies.items),
+        anomalies=tuple(
+            _anomaly(one, rows, names)
+            for one in anomalies.items
+            if one.score >= (LEAST_BIRTH if one.kind == BIRTH else LEAST_SCORE)
+        ),
         states=tuple(
             _state(one) for one in states.items if one.state and one.state_since and one.state_since < until
         ),
@@ -153,6 +160,8 @@ def _facts(number: PatternId, row: PatternRow, analyses: Mapping[PatternId, Patt
         severity=row.severity,
         risk=(known.risk if known else None) or 0.0,
         is_quiet=row.status is not PatternStatus.UNRESOLVED,
+        module=row.module,
+        first_seen=row.first_seen,
     )
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from error_manager.core.types import PatternId, ProjectId, Severity
 from error_manager.monitoring.sentence import Target, TargetKind
 
+BIRTH: Final = "birth"
+"""The kind of the anomaly of a pattern that is new."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternFacts:
-    """A pattern that findings speak of; ``is_quiet`` when somebody resolved or ignored it."""
+    """A pattern that findings speak of; ``is_quiet`` when somebody resolved or ignored it.
+
+    ``first_seen`` is None where nobody knows.
+    """
 
     project_id: ProjectId
     id: PatternId
@@ -19,6 +26,8 @@ class PatternFacts:
     severity: Severity
     risk: float = 0.0
     is_quiet: bool = False
+    module: str = ""
+    first_seen: datetime | None = None
 
     @property
     def target(self) -> Target:
