@@ -11,6 +11,7 @@ from error_manager.core.limits import MAX_LABEL_CHARS, MAX_NOTE_CHARS
 from error_manager.core.types import FieldError, PatternId, ProjectId
 from error_manager.core.validator import too_long
 from error_manager.flows import indexing, monitoring
+from error_manager.flows.progress import analysis_progress
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.answers import Answers, Similar, alike, relations
 from error_manager.storage.base import PatternRow, Window
@@ -57,7 +58,7 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         since=shown.since,
         until=shown.until,
     )
-    known, pairs, anomalies, forecasts, changes = await asyncio.gather(
+    known, pairs, anomalies, forecasts, changes, progress = await asyncio.gather(
         svc.findings.analysis([pattern.id]),
         svc.findings.correlations(CorrelationFilter(pattern_id=pattern.id), limit=_PAIRS, cursor=None),
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
@@ -68,6 +69,7 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
             until=shown.until,
             limit=_CHANGES,
         ),
+        analysis_progress(svc, (pattern.project_id,)),
     )
     analysis = known.get(pattern.id)
     neighbours = (analysis.neighbours if analysis else None) or ()
@@ -87,6 +89,7 @@ async def answers(svc: QueryServices, pattern: PatternRow, *, shown: Window) -> 
         anomalies=anomalies.items,
         changes=changes.items,
         forecasts=forecasts,
+        progress=progress,
     )
 
 

@@ -19,7 +19,7 @@ from error_manager.analysis.aggregator import PATTERN, Floats
 from error_manager.analysis.aggregator import Scope as SeriesScope
 from error_manager.analysis.baseline import Baseline
 from error_manager.analysis.frequency import Frequency, frequencies
-from error_manager.analysis.prediction import ForecastTotal, Prediction
+from error_manager.analysis.prediction import ForecastTotal, Prediction, is_over
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
 from error_manager.analysis.season import hour_of_week
 from error_manager.core.types import PatternId
@@ -149,14 +149,14 @@ def _frequencies(month: Month) -> Rhythms:
 
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
-    """Return the forecasts of all series that are a day old and had some errors; others would be guesses."""
+    """Return the forecasts of all series that are a day old, had some errors and are not over."""
     table = month.all_hourly
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
     rows = []
     for scope, counts in zip(table.scopes, table.counts, strict=True):
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
         known = counts[max(0, int((began - table.start_s) // HOUR_S)) :]
-        if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS:
+        if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS and not is_over(known):
             rows.append(_forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H)))
     return tuple(rows)
 

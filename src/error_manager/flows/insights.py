@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from error_manager.core.types import PatternId, PatternStatus, ProjectId
+from error_manager.flows.progress import analysis_progress
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.finding import (
     BIRTH,
@@ -21,6 +22,7 @@ from error_manager.monitoring.finding import (
 )
 from error_manager.monitoring.graph import Graph, graph
 from error_manager.monitoring.insights import MOST, Insight, insights
+from error_manager.monitoring.progress import Progress
 from error_manager.monitoring.sentence import Target, TargetKind
 from error_manager.storage.base import PatternRow, Project
 from error_manager.storage.findings import (
@@ -59,7 +61,10 @@ class Risky:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsightsView:
-    """What the page of insights shows; ``is_analysed`` is whether the analysis has run at all."""
+    """What the page of insights shows; ``is_analysed`` is whether the analysis has run at all.
+
+    ``progress`` is how far it has come, None when that is up to now.
+    """
 
     insights: tuple[Insight, ...]
     riskiest: tuple[Risky, ...]
@@ -69,6 +74,7 @@ class InsightsView:
     since: datetime
     until: datetime
     is_analysed: bool
+    progress: Progress | None
 
 
 async def window_insights(
@@ -104,10 +110,11 @@ async def insights_view(
     )
     analyses = {one.pattern_id: one for one in (*riskiest.items, *states.items)}
     named = _pattern_ids(anomalies.items, pairs.items) | analyses.keys()
-    rows, projects, runs = await asyncio.gather(
+    rows, projects, runs, progress = await asyncio.gather(
         svc.queries.patterns(sorted(named), project_ids=project_ids),
         svc.access.projects(),
         svc.findings.latest_runs(),
+        analysis_progress(svc, project_ids),
     )
     names = {project.id: project.name for project in projects}
     related = tuple(_relation(row) for row in pairs.items if row.change_id is None)
@@ -133,6 +140,7 @@ async def insights_view(
         since=since,
         until=until,
         is_analysed=bool(runs),
+        progress=progress,
     )
 
 

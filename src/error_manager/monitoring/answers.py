@@ -10,6 +10,7 @@ from typing import Final
 
 from error_manager.core.types import PatternId
 from error_manager.core.wording import number, span
+from error_manager.monitoring.progress import Progress
 from error_manager.monitoring.sentence import rates
 from error_manager.storage.base import HistoryPoint, PatternRow
 from error_manager.storage.findings import (
@@ -87,7 +88,10 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What is known of a pattern beyond its counts; empty parts have nothing to say."""
+    """What is known of a pattern beyond its counts; empty parts have nothing to say.
+
+    ``progress`` is how far the analysis has come, None when that is up to now.
+    """
 
     analysis: PatternAnalysis | None = None
     before: tuple[Related, ...] = ()
@@ -97,6 +101,7 @@ class Answers:
     anomalies: tuple[Anomaly, ...] = ()
     changes: tuple[Change, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
+    progress: Progress | None = None
 
     @property
     def state_words(self) -> str:

@@ -1,7 +1,7 @@
 """Which anomalies of modules, severities and projects no pattern explains (seed box: Dashboard). Pure.
 
-A pattern that goes wrong moves the series it is part of. When most of the excess of such a series comes from its
-patterns, it is evidence for what is told of them; of series that move together the narrowest is told.
+A pattern that goes wrong moves the series it is part of. When most of the excess of such a series comes from
+its patterns, it is evidence for what is told of them; of series that move together the narrowest is told.
 """
 
 from __future__ import annotations
