@@ -29,7 +29,8 @@ from error_manager.storage.findings import (
 DAY_S: Final = 86_400
 WEEK_S: Final = 7 * DAY_S
 HOUR_S: Final = 3_600
-_RISK_WORDS: Final = ((75.0, "critical"), (50.0, "high"), (25.0, "moderate"), (0.0, "low"))
+_RISK_WORDS: Final = ((50.0, "critical"), (33.0, "high"), (25.0, "moderate"), (0.0, "low"))
+"""From half of the points on, a third, a quarter: few patterns have most of what a factor can bring."""
 LEAST_ALIKE: Final = 0.2
 """What shares less is no help: some common words."""
 _MOST: Final = 5
