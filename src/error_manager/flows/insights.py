@@ -196,6 +196,10 @@ def _anomaly(
         title=titles[scope.kind],
         pattern_id=pattern_id,
         place=place if isinstance(place := one.evidence.get("place"), int) else 0,
+        incident=str(one.evidence.get("incident", "")),
+        offset=timedelta(seconds=offset)
+        if isinstance(offset := one.evidence.get("offset_s"), int | float)
+        else None,
         ended_at=one.ended_at,
     )
 

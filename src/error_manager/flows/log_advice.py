@@ -23,8 +23,8 @@ _LEAST_PER_HOUR: Final = 0.1
 LEAST_SUPPORT: Final = 5
 LEAST_SCORE: Final = 0.45
 LEAST_LIFT: Final = 2.0
-"""What a relation needs for the advice to mend its cause: followed five times, six deviations above chance and
-twice as often as at other times. Of many relations some are chance; a wrong advice costs an hour."""
+"""What a relation needs for the advice to mend its cause: five times, six deviations above chance, and twice
+what chance brings. Of many relations some are chance, and a wrong advice costs time."""
 _NO_ID: Final = EventId("0" * 32)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

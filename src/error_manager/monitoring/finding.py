@@ -42,6 +42,8 @@ class AnomalyFinding:
     ``ended_at`` is None while it goes on. ``kind`` is burst, step, silence, birth or another word.
     ``pattern_id`` is None for the series of a module, a project or a severity; then ``scope`` and ``title``
     say which. ``place`` is that among the causes of its incident: 1 = the likeliest, 0 = not told.
+    ``incident`` is the same for all that the analysis holds for one, "" where it was not looked for;
+    ``offset`` says exactly how long after the first of them it began.
     """
 
     scope: Target
@@ -54,6 +56,8 @@ class AnomalyFinding:
     title: str = ""
     pattern_id: PatternId | None = None
     place: int = 0
+    incident: str = ""
+    offset: timedelta | None = None
     ended_at: datetime | None = None
 
 

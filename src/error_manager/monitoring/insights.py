@@ -221,10 +221,16 @@ class _Telling:
         for pattern in incident.patterns:
             self._tell(pattern, incident.at)
         self._together.add(frozenset(incident.patterns))
-        followers = listed([self._follower(one) for one in incident.followers], most=_NAMED)
+        took, beside = (
+            listed(
+                [self._follower(one) for one in incident.followers if one.is_related is is_related],
+                most=_NAMED,
+            )
+            for is_related in (True, False)
+        )
         sentence = words(
-            self._link(incident.first), " at ", incident.at, self._after(incident.first), " took ", followers,
-            " with it",
+            self._link(incident.first), " at ", incident.at, self._after(incident.first), " took ", took,
+            " with it", *(("; with them began ", beside) if beside else ()),
         )  # fmt: skip
         evidence = [
             Evidence(

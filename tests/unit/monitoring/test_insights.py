@@ -96,6 +96,26 @@ def test_unrelated_anomalies_at_one_time_are_no_incident():
     assert not [one for one in insights(apart, NOON) if one.kind is InsightKind.INCIDENT]
 
 
+def test_what_began_with_an_incident_is_told_with_it():
+    """A pattern of the same incident that is related to none, without a claim that it was taken."""
+    anomalies = (
+        replace(anomaly(POOL), incident="1@11:18", offset=timedelta()),
+        replace(anomaly(PAY), incident="1@11:18", offset=timedelta(seconds=4)),
+        replace(
+            anomaly(MAIL, at=AT + timedelta(minutes=1)), incident="1@11:18", offset=timedelta(seconds=61)
+        ),
+        replace(anomaly(TAX), incident="5@11:18"),
+    )
+    findings = replace(CASCADE, anomalies=anomalies, states=())
+    assert told(findings)[0] == (
+        "API pool exhausted at 11:18 took payments (+4 s, 0.82) with it; with them began mail (+61 s)"
+    )
+    assert "tax: 41 per minute at 11:18, 0.4 expected" in told(findings)
+    assert not any(one.startswith("mail") for one in told(findings))
+    unknown = tuple(replace(one, offset=None) for one in anomalies)
+    assert told(replace(findings, anomalies=unknown))[0].endswith("began mail (+60 s)")
+
+
 @pytest.mark.parametrize(
     ("findings", "sentence"),
     [
@@ -306,8 +326,9 @@ whens = st.integers(0, 4_000).map(lambda minutes: AT - timedelta(minutes=minutes
 windows = st.builds(
     WindowFindings,
     patterns=st.just(ALL),
-    anomalies=st.lists(st.builds(anomaly, keys, at=whens, kind=st.sampled_from(["burst", "step"])))
-    .map(tuple),
+    anomalies=st.lists(st.builds(lambda one, name: replace(one, incident=name),
+                                 st.builds(anomaly, keys, at=whens, kind=st.sampled_from(["burst", "step"])),
+                                 st.sampled_from(["", "a", "b"]))).map(tuple),
     states=st.lists(st.builds(state, keys, st.sampled_from(["new", "rising", "silent", "fading", "ongoing"]),
                               since=whens, ratio=st.sampled_from([0.3, 3.0]))).map(tuple),
     correlations=st.lists(st.builds(relation, keys, keys, seconds=st.integers(0, 300),
