@@ -128,7 +128,7 @@ async def insights_view(
         states=tuple(
             _state(one) for one in states.items if one.state and one.state_since and one.state_since < until
         ),
-        correlations=related,
+        correlations=tuple(_recent(related, rows, since=since)),
         changes=_causes(pairs.items, {change.id: change for change in changes.items}),
     )
     return InsightsView(
@@ -224,6 +224,16 @@ def _relation(row: CorrelationRow) -> CorrelationFinding:
         trials=row.trials,
         found_at=row.created_at,
     )
+
+
+def _recent(
+    related: Iterable[CorrelationFinding], rows: Mapping[PatternId, PatternRow], *, since: datetime
+) -> Iterable[CorrelationFinding]:
+    """Yield the relations of which both patterns came in the window; they are found anew each hour."""
+    for one in related:
+        ends = [rows[end] for end in (one.first, one.second) if end in rows]
+        if all(row.last_seen >= since for row in ends):
+            yield one
 
 
 def _causes(rows: Iterable[CorrelationRow], changes: Mapping[int, Change]) -> tuple[ChangeFinding, ...]:
