@@ -20,10 +20,10 @@ _DAY_S: Final = 86_400.0
 _MINUTE_S: Final = 60.0
 _LEAST_PER_HOUR: Final = 0.1
 """A rate that is usual counts as this at least: what never came before is not risen without end."""
-LEAST_SUPPORT: Final = 5
-LEAST_SCORE: Final = 0.45
+LEAST_SUPPORT: Final = 6
+LEAST_SCORE: Final = 0.55
 LEAST_LIFT: Final = 2.0
-"""What a relation needs for the advice to mend its cause: five times, six deviations above chance, and twice
+"""What a relation needs for the advice to mend its cause: six times, eight deviations above chance, and twice
 what chance brings. Of many relations some are chance, and a wrong advice costs time."""
 _NO_ID: Final = EventId("0" * 32)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
