@@ -169,6 +169,72 @@ def test_the_package_needs_nothing_but_the_standard_library(project):
     assert [error["message"] for error in project.errors()] == ["ValueError: bare"]
 
 
+FUNCTIONS = {
+    "error_manager",
+    "error_manager.client",
+    "error_manager.client.api",
+    "error_manager.client.counters",
+    "error_manager.client.environment",
+    "error_manager.client.hooks",
+    "error_manager.client.logging_handler",
+    "error_manager.client.marks",
+    "error_manager.client.parts",
+    "error_manager.client.scope",
+    "error_manager.core",
+    "error_manager.core.severity",
+}
+"""Modules of ours that ``import error_manager`` loads."""
+DEAR = {
+    *(
+        "asyncio",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "email",
+        "gzip",
+        "http",
+        "inspect",
+        "ipaddress",
+        "json",
+    ),
+    *("platform", "random", "socket", "ssl", "subprocess", "urllib", "uuid", "zlib"),
+}
+"""Modules of the standard library that it must not load, in milliseconds each or with much behind them."""
+
+
+@pytest.mark.parametrize("off", ["", "error_manager.init('')", "error_manager.init()"])
+def test_a_program_that_reports_nothing_loads_no_client(off):
+    """``import error_manager`` brings the functions alone, and ``init`` without a DSN brings no more."""
+    done = run(
+        f"before = set(sys.modules)\nimport error_manager\n{off}\n"
+        "@error_manager.add_context(part='p')\ndef work(): return error_manager.capture_message('m')\n"
+        "with error_manager.bind(a=1): assert work() == ''\n"
+        "assert error_manager.stats().captured == 0 and error_manager.flush() and error_manager.close()\n"
+        "print(*set(sys.modules) - before)\n",
+        dsn="",
+        flags=("-S", "-I"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.partition(".")[0] == "error_manager"} == FUNCTIONS
+    assert loaded & DEAR == set()
+
+
+def test_the_background_thread_imports_nothing(received):
+    """All it needs is there after ``init``: a fork in the middle of an import would leave a locked module."""
+    done = run(
+        "import error_manager\nerror_manager.init(sys.argv[1])\nbefore = set(sys.modules)\n"
+        "with error_manager.bind(user={'email': 'ada@example.com'}, tags={'a': 'b'}, request={'url': '/'}):\n"
+        "    try:\n        open('no such file')\n"
+        "    except OSError as error:\n        error_manager.capture_exception(error)\n"
+        "    error_manager.capture_message('to 127.0.0.1')\n"
+        "assert error_manager.flush(10)\nprint(*set(sys.modules) - before)\n",
+        dsn=received.url,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+    assert len(received.errors) == 2
+
+
 def test_the_request_is_as_agreed(received):
     """Path with the prefix of the DSN, key as Bearer, gzip NDJSON, one connection for several requests."""
     assert error_manager.init(received.url, hooks=())

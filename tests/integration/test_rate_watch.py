@@ -16,7 +16,7 @@ from error_manager.flows.analysis_window import moved
 from error_manager.flows.rate_watch import MINUTES, RATES, RateWatch
 from error_manager.flows.state_watch import STATES, StateWatch
 from error_manager.storage.analysis_source import AnalysedProject
-from error_manager.storage.findings import AnomalyFilter, Findings, ScopeKind
+from error_manager.storage.findings import AnomalyFilter, Findings, Scale, ScopeKind
 from error_manager.storage.memory_analysis_source import MemoryAnalysisSource
 from error_manager.storage.memory_findings import MemoryFindings
 
@@ -50,8 +50,28 @@ def _errors():
     return [stored(number, _event(number, *one)) for number, one in enumerate(made)]
 
 
-def _source(spans=()):
-    errors = _errors()
+@cache
+def _slow_errors():
+    """Return errors of "pay", one in twelve minutes by chance, in the end one in three minutes more."""
+    rng = np.random.default_rng(7)
+    times = np.sort(rng.random(int((END - START) / timedelta(minutes=12)))) * (END - START)
+    made = [START + time for time in times]
+    made += [BURST + number * 3 * MINUTE for number in range(100)]
+    return [stored(number, _event(number, at, "pay")) for number, at in enumerate(made)]
+
+
+@cache
+def _nightly_errors():
+    """Return errors of "pay" of 29 days, one in an hour and 60 within ten minutes of each night at three."""
+    first = END - timedelta(days=29)
+    made = [(first + number * timedelta(hours=1), 1) for number in range(29 * 24)]
+    nights = [first.replace(hour=3) + timedelta(days=day) for day in range(1, 29)]
+    made += [(night + minute * MINUTE, 6) for night in nights for minute in range(10)]
+    return [stored(number, _event(number, at, "pay", count)) for number, (at, count) in enumerate(made)]
+
+
+def _source(spans=(), errors=None):
+    errors = errors or _errors()
     groups = dict.fromkeys(error.entry.fingerprint.group_id for error in errors)
     homes = {group: PatternId(number) for number, group in enumerate(groups, 1)}
     return MemoryAnalysisSource(errors, projects={PROJECT.id: 1}, homes=homes, spans=spans)
@@ -124,6 +144,40 @@ async def test_of_two_at_once_one_keeps_its_findings() -> None:
     whole = _store()
     await RateWatch(source, whole).watch(PROJECT, until=END)
     assert await _found(store) == await _found(whole)
+
+
+async def test_what_takes_hours_to_be_seen_is_told_per_hour() -> None:
+    """A burst within minutes is told per minute; the scale of an anomaly does not change when it ends."""
+    store = _store()
+    await RateWatch(_source(errors=_slow_errors()), store).watch(PROJECT, until=END)
+    page = await store.anomalies(AnomalyFilter(scope_kind=ScopeKind.PROJECT), limit=9, cursor=None)
+    (one,) = page.items
+    assert (one.scale, one.kind) == (Scale.HOUR, "burst")
+    assert one.detected_at - one.started_at >= timedelta(minutes=59)
+    assert 20 < one.observed < 30
+    assert 3 < one.expected < 9
+    quick = _store()
+    await RateWatch(_source(), quick).watch(PROJECT, until=END)
+    page = await quick.anomalies(AnomalyFilter(scope_kind=ScopeKind.PATTERN), limit=9, cursor=None)
+    assert [(one.scale, one.observed > 50, one.expected < 1) for one in page.items] == [
+        (Scale.MINUTE, True, True)
+    ]
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_hours_before_the_minutes_that_are_kept_are_known(is_damaged, monkeypatch) -> None:
+    """A job of every night is a habit from the first minute on, also when the detector begins anew."""
+    monkeypatch.setattr(rate_watch, "MINUTES_KEPT", timedelta(days=3))
+    source, store = _source(errors=_nightly_errors()), _store()
+    if is_damaged:
+        at = END - timedelta(hours=1)
+        states = tuple(
+            moved(None, PROJECT.id, kind, at, content=b"damaged" if kind == RATES else b"")
+            for kind in (MINUTES, RATES)
+        )
+        await store.keep(Findings(states=states))
+    await RateWatch(source, store).watch(PROJECT, until=END)
+    assert {kind for kind, *_ in await _found(store)} <= {ScopeKind.SEVERITY}  # its hours are not kept
 
 
 async def test_a_project_without_errors_is_not_begun() -> None:

@@ -1,7 +1,8 @@
 """Incidents from their first alert to their end: one alert each (seed box: Anomaly Detector). Pure.
 
 An incident is over when its minutes are more probable at the old level than at half its size, by a sequential
-test; what lasts becomes the new level and is not told again.
+test; it ended where that test began to speak for the old level, and its figures are of the time until then.
+What lasts becomes the new level and is not told again.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def open_incidents(
         state["ratio"][place] = found.ratio[place]
         state["sigmas"][place] = found.sigmas[place]
         state["calm"][place] = 0.0
+        _note_evidence(state, place, minute.at)
         is_usual = kind is Kind.BURST and (
             _is_routine(state, int(place), minute) or _is_growth(state, int(place), minute)
         )
@@ -107,6 +109,7 @@ def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
         state[total][:] += np.where(past, new, 0.0)
         np.copyto(state[recent], state[recent] * keep + new, where=past)
     _weigh(state, minute, past)
+    _note_evidence(state, np.flatnonzero(past & (state["calm"] == 0.0)), minute.at)
     birth = state["kind"] == CODES[Kind.BIRTH]
     age = minute.at - state["started"]
     over = np.where(birth, is_settled(state, minute.at), state["calm"] >= OVER_NATS) & is_open
@@ -120,7 +123,18 @@ def go_on(state: SeriesState, minute: Minute, limit: float) -> list[Alert]:
     is_gone = silence & (is_long | (minute.at - state["born"] < SILENCE_AGE_MINUTES))
     _accept(state, np.flatnonzero(lasting & ~is_gone), minute.at)
     take_silence(state, np.flatnonzero(lasting & is_gone))
-    return _close(state, np.flatnonzero(over | lasting), minute, limit)
+    faded = np.flatnonzero(over & ~birth)
+    state["observed"][faded] = state["evident_observed"][faded]
+    state["expected"][faded] = state["evident_expected"][faded]
+    ended = np.where(over & ~birth, state["evident_at"], minute.at) + 1
+    return _close(state, np.flatnonzero(over | lasting), minute, limit=limit, ended=ended)
+
+
+def _note_evidence(state: SeriesState, places: Places | np.intp, minute: int) -> None:
+    """Remember the incident as it is: this minute spoke for it."""
+    state["evident_at"][places] = minute
+    state["evident_observed"][places] = state["observed"][places]
+    state["evident_expected"][places] = state["expected"][places]
 
 
 def _weigh(state: SeriesState, minute: Minute, past: Bools) -> None:
@@ -147,13 +161,16 @@ def _accept(state: SeriesState, places: Places, minute: int) -> None:
     state["kind"][places] = CODES[Kind.STEP]
 
 
-def _close(state: SeriesState, places: Places, minute: Minute, limit: float) -> list[Alert]:
+def _close(
+    state: SeriesState, places: Places, minute: Minute, *, limit: float, ended: NDArray[np.float64]
+) -> list[Alert]:
     alerts = []
     for place in places:
-        window = int(minute.at - state["started"][place] + 1)
+        last = int(ended[place])
+        window = max(1, last - int(state["started"][place]))
         size = 1.0 / float(minute.doubt[place])
         if state["is_told"][place]:
-            alerts.append(_alert(state, int(place), limit=limit, size=size, window=window, ended=minute.at))
+            alerts.append(_alert(state, int(place), limit=limit, size=size, window=window, ended=last))
     forget_windows(state, places, minute.at)
     state["kind"][places] = 0
     state["quiet"][places] = 0.0

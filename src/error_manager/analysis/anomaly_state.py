@@ -78,6 +78,10 @@ FIELDS: Final[dict[str, tuple[tuple[int, ...], str, float]]] = {
     "ratio": ((), "f8", 1.0),
     "sigmas": ((), "f8", 0.0),
     "calm": ((), "f8", 0.0),
+    # it, up to the newest minute that spoke for it
+    "evident_at": ((), "f8", 0.0),
+    "evident_observed": ((), "f8", 0.0),
+    "evident_expected": ((), "f8", 0.0),
 }
 """Name -> shape per series, dtype, value of a new series. Arrays hold the series in their last axis."""
 

@@ -141,8 +141,9 @@ def is_burst(found: Found, limit: Floats) -> Bools:
 def is_usual(state: SeriesState, found: Found, minute: Minute, offset: int) -> Bools:
     """Return where as many came at this time on half of the days before: a job of a young series.
 
-    An hour and a half around it of each day is compared with what is expected now. Older series have a season
-    and a routine, and days that differ in level.
+    Young is one that is watched for some days only, however much is known of it. An hour and a half around it
+    of each day is compared with what is expected now. Older series have a season and a routine, and days that
+    differ in level.
     """
     slot = (minute.at + offset) // SLOT_MINUTES
     often = found.expected / found.minutes
@@ -153,7 +154,7 @@ def is_usual(state: SeriesState, found: Found, minute: Minute, offset: int) -> B
         more = state["history"][places].sum(axis=0) - often * len(places) * SLOT_MINUTES
         days += known
         alike += known & (more >= _USUAL_SHARE * (found.observed - found.expected))
-    young = minute.at - state["born"] < _YOUNG_MINUTES
+    young = minute.at - np.maximum(state["born"], state["added"]) < _YOUNG_MINUTES
     return young & (days > 0) & (alike >= 0.5 * days)
 
 

@@ -20,6 +20,7 @@ _SURROUNDINGS: Final = 120
 _PHASES: Final = 8
 """Half hours on each side whose same minute is the usual number at this minute of the clock (cron)."""
 _HALF_HOUR: Final = 30
+_ROWS: Final = 1_024
 
 
 def common_bursts(
@@ -60,7 +61,7 @@ def _surrounding_median(active: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     reach = min(_SURROUNDINGS, max(1, len(active) // 2))
     padded = np.pad(active, reach, mode="symmetric")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)[::5]
-    return np.repeat(np.median(windows, axis=1), 5)[: len(active)]
+    return np.repeat(_medians(windows), 5)[: len(active)]
 
 
 def _clock_median(active: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -68,11 +69,14 @@ def _clock_median(active: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if len(active) <= reach:
         return np.zeros(len(active))
     padded = np.pad(active, reach, mode="constant", constant_values=np.nan)
-    lags = range(0, 2 * reach + 1, _HALF_HOUR)
-    median: npt.NDArray[np.float64] = np.nanmedian(
-        np.stack([padded[lag : lag + len(active)] for lag in lags]), axis=0
-    )
-    return median
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)[:, ::_HALF_HOUR]
+    return _medians(windows)
+
+
+def _medians(windows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the median of each row without its NaN; of some rows at once, since medians copy them."""
+    parts = [np.nanmedian(windows[start : start + _ROWS], axis=1) for start in range(0, len(windows), _ROWS)]
+    return np.concatenate(parts)
 
 
 def _sums(values: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:

@@ -117,30 +117,6 @@ class Prediction:
         return ForecastTotal(point=point, lower80=lower80, upper80=upper80, lower95=lower95, upper95=upper95)
 
 
-def forecast(
-    counts: Array,
-    *,
-    step_s: float,
-    horizon: int,
-    seasons: tuple[int, ...] | None = None,
-    is_count: bool = True,
-) -> Forecast:
-    """Return what is expected in each of the next ``horizon`` steps; arguments as of `Prediction`."""
-    return Prediction(counts, step_s=step_s, horizon=horizon, seasons=seasons, is_count=is_count).forecast()
-
-
-def forecast_total(
-    counts: Array,
-    *,
-    step_s: float,
-    horizon: int,
-    seasons: tuple[int, ...] | None = None,
-    is_count: bool = True,
-) -> ForecastTotal:
-    """Return what is expected in sum over the next ``horizon`` steps; arguments as of `Prediction`."""
-    return Prediction(counts, step_s=step_s, horizon=horizon, seasons=seasons, is_count=is_count).total()
-
-
 def _fit(
     values: Array, *, step_s: float, horizon: int, seasons: tuple[int, ...], is_count: bool
 ) -> DenseModel | SparseModel | ShortModel:

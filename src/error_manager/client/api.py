@@ -6,27 +6,20 @@ import atexit
 import logging
 import os
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from error_manager.client.client import Client
 from error_manager.client.counters import Stats
+from error_manager.client.environment import read_host_name, read_variable
 from error_manager.client.hooks import ALL_HOOKS, Hooks, Loop
-from error_manager.client.log_records import LoggingHandler as _LoggingHandler
-from error_manager.client.parts import load_mask, load_transport
+from error_manager.client.logging_handler import LoggingHandler as _LoggingHandler
+from error_manager.client.parts import load_client, load_settings, load_transport, read_dsn
 from error_manager.client.scope import add_context, bind
-from error_manager.client.settings import (
-    BeforeSend,
-    ClientSettings,
-    Dsn,
-    OnInternalError,
-    read_dsn,
-    read_host_name,
-    read_label,
-)
-from error_manager.client.transport import Transport
-from error_manager.client.words import say
-from error_manager.core.errors import ConfigurationError
-from error_manager.core.logger import severity_of_name
-from error_manager.core.types import Severity
+from error_manager.core.severity import Severity, severity_of_name
+
+if TYPE_CHECKING:  # loaded by ``init``, see ``parts``
+    from error_manager.client.client import Client
+    from error_manager.client.settings import BeforeSend, ClientSettings, OnInternalError
+    from error_manager.client.transport import Transport
 
 __all__ = [
     "LoggingHandler",
@@ -106,17 +99,16 @@ def init(
         Whether errors are reported from now on.
     """
     _detach(shutdown_timeout_s)
-    try:
-        place = read_dsn(dsn)
-    except ConfigurationError as problem:
-        say(f"errors are not reported: {problem}")
+    address = read_variable(dsn, "DSN")
+    if not address.strip():
         return False
+    place = read_dsn(address)
     if place is None:
         return False
-    settings = ClientSettings(
+    settings = load_settings()(
         dsn=place,
-        release=read_label(release, "RELEASE"),
-        environment=read_label(environment, "ENVIRONMENT"),
+        release=read_variable(release, "RELEASE"),
+        environment=read_variable(environment, "ENVIRONMENT"),
         service=service,
         server_name=server_name if server_name is not None else read_host_name(),
         with_locals=with_locals,
@@ -128,7 +120,7 @@ def init(
         before_send=before_send,
         on_internal_error=on_internal_error,
     )
-    _attach(settings, place, transport, hooks)
+    _attach(settings, transport, hooks)
     return True
 
 
@@ -205,9 +197,9 @@ class LoggingHandler(_LoggingHandler):
         super().__init__(current_client, level)
 
 
-def _attach(settings: ClientSettings, dsn: Dsn, transport: Transport | None, hooks: Collection[str]) -> None:
-    way = transport if transport is not None else load_transport(dsn)
-    _state.client = Client(settings, transport=way, mask=load_mask())
+def _attach(settings: ClientSettings, transport: Transport | None, hooks: Collection[str]) -> None:
+    way = transport if transport is not None else load_transport(settings.dsn)
+    _state.client = load_client()(settings, transport=way)
     _state.hooks = Hooks(current_client)
     _state.hooks.install(hooks)
     if not _state.is_registered:

@@ -23,8 +23,8 @@ from error_manager.core.limits import (
     MAX_TEXT_CHARS,
     cut_text,
 )
-from error_manager.core.logger import severity_of_name
-from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, FieldNote, Request, Severity, User
+from error_manager.core.severity import Severity, severity_of_name
+from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, FieldNote, Request, User
 from error_manager.core.validator import validate
 from error_manager.core.version import VERSION
 from error_manager.core.wrapper import ReadLines, cut_locals, expand
@@ -159,6 +159,8 @@ def _cut(event: ErrorEvent) -> ErrorEvent:
         error_code=cut_text(event.error_code, MAX_NAME_CHARS),
         transaction=cut_text(event.transaction, MAX_NAME_CHARS),
         logger=cut_text(event.logger, MAX_LABEL_CHARS),
+        release=cut_text(event.release, MAX_LABEL_CHARS),
+        environment=cut_text(event.environment, MAX_LABEL_CHARS),
         service=cut_text(event.service, MAX_LABEL_CHARS),
         server_name=cut_text(event.server_name, MAX_LABEL_CHARS),
         extra={name: cut_texts(value, MAX_EXTRA_CHARS) for name, value in event.extra.items()},

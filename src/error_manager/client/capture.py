@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from error_manager.core.frozen import Budget, freeze
+from error_manager.core.severity import Severity
 from error_manager.core.snapshot import Snapshot
-from error_manager.core.types import Severity
 
 _CONTEXT_NODES: Final = 300
-MARK: Final = "_error_manager"
-"""Attribute of a captured exception: (route, event id), so that two routes do not report it twice."""
-CONTEXT: Final = "_error_manager_context"
-"""Attribute of an exception that left a ``bind`` block: the context of that block."""
 
 
 class Captured:
@@ -76,40 +72,3 @@ def freeze_context(context: Mapping[str, object]) -> dict[str, object]:
         describe = getattr(value, "describe_request", None) if name == "request" else None
         out[name] = describe() if describe is not None else freeze(value, budget)
     return out
-
-
-def context_of(exc: BaseException) -> Mapping[str, object]:
-    """Return the context of the blocks the exception has left."""
-    context = _read(exc, CONTEXT)
-    return context if isinstance(context, dict) else {}
-
-
-def add_context_to(exc: BaseException, context: Mapping[str, object]) -> None:
-    """Keep the context of a block with the exception that leaves it; inner blocks win."""
-    _write(exc, CONTEXT, {**context, **context_of(exc)})
-
-
-def mark_of(exc: BaseException) -> tuple[str, str] | None:
-    """Return (route, event id) of an exception that was captured before."""
-    known = _read(exc, MARK)
-    return known if isinstance(known, tuple) else None
-
-
-def mark(exc: BaseException, route: str, event_id: str) -> None:
-    """Remember that an exception was captured, by whom, and as what."""
-    _write(exc, MARK, (route, event_id))
-
-
-def _read(exc: BaseException, name: str) -> object:
-    """Return an attribute of ours, without running code of the exception's class."""
-    try:
-        return object.__getattribute__(exc, name)
-    except AttributeError:
-        return None
-
-
-def _write(exc: BaseException, name: str, value: object) -> None:
-    try:
-        object.__setattr__(exc, name, value)
-    except (AttributeError, TypeError):
-        return  # an exception of an extension module without a dictionary: it goes without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -10,21 +11,18 @@ from typing import Final
 from uuid import uuid4
 
 from error_manager.client.builder import EventBuilder
-from error_manager.client.capture import (
-    Captured,
-    context_of,
-    freeze_context,
-    mark,
-    mark_of,
-)
+from error_manager.client.capture import Captured, freeze_context
 from error_manager.client.counters import Stats
 from error_manager.client.dispatcher import Busy, Dispatcher
 from error_manager.client.folding import context_key, exception_key
+from error_manager.client.log_records import read_record
+from error_manager.client.marks import context_of, mark, mark_of
+from error_manager.client.masking import make_mask
 from error_manager.client.scope import current_context, merge
 from error_manager.client.settings import ClientSettings
 from error_manager.client.transport import Transport
+from error_manager.core.severity import Severity
 from error_manager.core.snapshot import MAX_VALUE_CHARS, take_snapshot
-from error_manager.core.types import ErrorEvent, Severity
 
 DIRECT: Final = "direct"
 """Route of errors that the application reports itself; hooks name themselves."""
@@ -33,12 +31,10 @@ DIRECT: Final = "direct"
 class Client:
     """Takes errors and hands them to its dispatcher."""
 
-    def __init__(
-        self, settings: ClientSettings, *, transport: Transport, mask: Callable[[ErrorEvent], ErrorEvent]
-    ) -> None:
+    def __init__(self, settings: ClientSettings, *, transport: Transport) -> None:
         self.settings = settings
         self._busy = Busy()
-        builder = EventBuilder(settings, mask=mask, read_lines=self._read_lines)
+        builder = EventBuilder(settings, mask=make_mask(), read_lines=self._read_lines)
         self.dispatcher = Dispatcher(settings, build=builder.build, transport=transport, busy=self._busy)
 
     def capture_exception(
@@ -138,12 +134,35 @@ class Client:
         finally:
             self._busy.is_inside = False
 
-    def guard(self, failure: Exception) -> None:
-        """Count a failure of our own and tell whoever asked to hear of it (tests let it raise)."""
-        self.dispatcher.drop("internal", is_admitted=self._busy.is_admitted)
-        self._busy.is_admitted = False
-        if self.settings.on_internal_error is not None:
-            self.settings.on_internal_error(failure)
+    def capture_record(self, record: logging.LogRecord) -> str:
+        """Take a log record as an error and return its id, "" when it was not taken.
+
+        Args:
+            record: the record; what ``extra=`` gave it becomes context.
+        """
+        try:
+            logged = read_record(record)
+        except Exception as failure:  # noqa: BLE001  # the guard, as above
+            self._busy.is_admitted = False
+            return self._fail(failure)
+        if logged.exc is None:
+            return self.capture_message(
+                logged.message,
+                severity=logged.severity,
+                template=logged.template,
+                logger=record.name,
+                context=logged.context,
+            )
+        return self.capture_exception(
+            logged.exc,
+            route=f"logging:{record.pathname}:{record.lineno}",
+            mechanism="logging",
+            message=logged.message,
+            template=logged.template,
+            logger=record.name,
+            severity=logged.severity,
+            context=logged.context,
+        )
 
     def flush(self, timeout_s: float) -> bool:
         """Send what waits; return whether all of it has met its end in time."""
@@ -179,7 +198,11 @@ class Client:
         return captured.event_id
 
     def _fail(self, failure: Exception) -> str:
-        self.guard(failure)
+        """Count a failure of our own and tell whoever asked to hear of it (tests let it raise)."""
+        self.dispatcher.drop("internal", is_admitted=self._busy.is_admitted)
+        self._busy.is_admitted = False
+        if self.settings.on_internal_error is not None:
+            self.settings.on_internal_error(failure)
         return ""
 
     def _read_lines(self, path: str, module: str, loader: object) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -12,6 +12,8 @@ from error_manager.client.transport import Answer, Transport, TransportError
 
 MAX_BACKOFF_S: Final = 60.0
 _GZIP_LEVEL: Final = 5
+_GZIP_BITS: Final = 31
+"""zlib writes gzip (16) with the largest window (15); the module ``gzip`` takes 1 ms to import."""
 _RETRIED: Final = frozenset({429, 503})
 _LATER: Final = "rate_limited"
 """The server's code of an error over quota, and our reason when it was still so at the last try."""
@@ -106,7 +108,8 @@ class Delivery:
 
     def _post_with_retries(self, batch: _Batch) -> tuple[Answer | None, str]:
         """Return the last answer and the reason of failure, "" when the server took the batch."""
-        body = gzip.compress(b"\n".join(line.body for line in batch.lines), compresslevel=_GZIP_LEVEL)
+        text = b"\n".join(line.body for line in batch.lines)
+        body = zlib.compress(text, _GZIP_LEVEL, wbits=_GZIP_BITS)
         while True:
             answer, reason = self._post(body)
             batch.attempts += 1

@@ -67,7 +67,7 @@ class Dispatcher:
 
     def _warn(self, text: str) -> None:
         dsn = self._settings.dsn
-        say(f"the server {f'at {dsn.host}:{dsn.port} ' if dsn is not None else ''}{text}.")
+        say(f"the server at {dsn.host}:{dsn.port} {text}.")
 
     def reset_after_fork(self) -> None:
         """Begin anew in the child: what waits belongs to the parent, its threads and locks are not here."""

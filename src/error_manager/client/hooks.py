@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from error_manager.client.log_records import GetClient, capture_record, is_own
-from error_manager.core.types import Severity
+from error_manager.client.logging_handler import GetClient, is_own
+from error_manager.core.severity import Severity
 
 ALL_HOOKS: Final = frozenset({"excepthook", "threading", "logging", "asyncio"})
 """``asyncio``: the loop that runs during ``init``; other loops log what they find (or ``watch_loop``)."""
@@ -140,12 +140,8 @@ class Hooks:
 
     def _report_record(self, record: logging.LogRecord) -> None:
         client = self._get_client()
-        if client is None:
-            return
-        try:
-            capture_record(client, record)
-        except Exception as failure:  # noqa: BLE001  # the guard: logging must go on
-            client.guard(failure)
+        if client is not None:
+            client.capture_record(record)
 
 
 def _running_loop() -> Loop | None:

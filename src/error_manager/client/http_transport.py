@@ -5,6 +5,7 @@ Loaded by ``init``, see ``parts``.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # resolving a host asks for it: loaded here, not by the background thread
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime

@@ -1,15 +1,17 @@
-"""Settings of the client: arguments of ``init``, else three variables of the environment, else defaults."""
+"""Settings of the client: arguments of ``init``, else three variables of the environment, else defaults.
+
+Loaded by ``init``, see ``parts``.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from error_manager.client.words import say
 from error_manager.core.errors import ConfigurationError
-from error_manager.core.limits import MAX_LABEL_CHARS, cut_text
 from error_manager.core.types import ErrorEvent
 
 INGEST_PATH: Final = "/api/v1/errors"
@@ -44,7 +46,7 @@ class Dsn:
 class ClientSettings:
     """Everything the client was told; see ``init`` for the meaning of each."""
 
-    dsn: Dsn | None = None
+    dsn: Dsn
     release: str = ""
     environment: str = ""
     service: str = ""
@@ -96,22 +98,10 @@ def parse_dsn(text: str) -> Dsn:
     )
 
 
-def read_label(argument: str | None, variable: str) -> str:
-    """Return the argument, else ``ERROR_MANAGER_<variable>``, else "", cut to the length of a label."""
-    text = argument if argument is not None else os.environ.get(f"ERROR_MANAGER_{variable}", "")
-    return cut_text(text, MAX_LABEL_CHARS)
-
-
-def read_dsn(argument: str | None) -> Dsn | None:
-    """Return the DSN of the argument, else of ``ERROR_MANAGER_DSN``, else None (the client is switched off).
-
-    Raises:
-        ConfigurationError: the DSN cannot be used.
-    """
-    text = argument if argument is not None else os.environ.get("ERROR_MANAGER_DSN", "")
-    return parse_dsn(text) if text.strip() else None
-
-
-def read_host_name() -> str:
-    """Return the name of this machine (``socket.gethostname`` would say the same and import sockets)."""
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+def read_dsn(text: str) -> Dsn | None:
+    """Return the parts of a DSN; None, and a word on stderr, when it cannot be used."""
+    try:
+        return parse_dsn(text)
+    except ConfigurationError as problem:
+        say(f"errors are not reported: {problem}")
+        return None

@@ -19,31 +19,10 @@ from typing import Any, Final, TextIO
 from error_manager.core.encoding import time_to_text
 from error_manager.core.frozen import Budget, freeze, plain
 from error_manager.core.limits import MAX_TEXT_CHARS, cut_text_middle
-from error_manager.core.types import Severity
+from error_manager.core.severity import Severity, severity_of_level, severity_of_name
 
 _MAX_VALUES: Final = 1_000
-_LEVELS: Final = (
-    (50, Severity.CRITICAL),
-    (40, Severity.ERROR),
-    (30, Severity.WARNING),
-    (20, Severity.INFO),
-)
-_SEVERITY_BY_NAME: Final = {
-    **{severity.value: severity for severity in Severity},
-    "warn": Severity.WARNING,
-    "exception": Severity.ERROR,
-}
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def severity_of_level(level: int) -> Severity:
-    """Return the severity of a level of ``logging`` (from 20 info, 30 warning, 40 error, 50 critical)."""
-    return next((severity for least, severity in _LEVELS if level >= least), Severity.DEBUG)
-
-
-def severity_of_name(name: str, otherwise: Severity) -> Severity:
-    """Return the severity of a name in any case ("warn" and "exception" included), else ``otherwise``."""
-    return _SEVERITY_BY_NAME.get(name.lower(), otherwise)
 
 
 def extra_fields(record: logging.LogRecord) -> dict[str, object]:

@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Final, NewType, TypeVar
 from uuid import UUID
 
+from error_manager.core.severity import Severity as Severity  # noqa: PLC0414  # a word for every layer, said again here
+
 ProjectId = NewType("ProjectId", int)
 PatternId = NewType("PatternId", int)
 ErrorId = NewType("ErrorId", UUID)
@@ -47,25 +49,6 @@ def evolve(value: T, changes: Mapping[str, object]) -> T:
     for name, changed in changes.items():
         _set(copy, name, changed)
     return copy
-
-
-class Severity(StrEnum):
-    """How bad one error is, in rising order."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-    FATAL = "fatal"
-
-    @property
-    def rank(self) -> int:
-        """Return 0 (debug) to 5 (fatal)."""
-        return _SEVERITY_RANK[self]
-
-
-_SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class OutcomeKind(StrEnum):

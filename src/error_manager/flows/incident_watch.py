@@ -128,7 +128,7 @@ def _usual(members: Iterable[Anomaly]) -> Mapping[Series, float]:
     """Return the rate of each pattern that its anomaly was measured against, per second."""
     rates: dict[Series, list[float]] = defaultdict(list)
     for one in members:
-        rates[ScopeKind.PATTERN.value, one.scope.key].append(one.expected / 60.0)
+        rates[ScopeKind.PATTERN.value, one.scope.key].append(one.expected / one.scale.seconds)
     return {series: float(np.min(found)) for series, found in rates.items()}
 
 

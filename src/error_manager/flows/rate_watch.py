@@ -57,6 +57,8 @@ _AT_ONCE: Final = timedelta(hours=6)
 _DEPLOYS: Final = timedelta(hours=4)
 _FIRST: Final = timedelta(days=1)
 _PAGE: Final = 500
+_HOUR_S: Final = 3600
+"""What takes so long to be seen is told per hour."""
 _SEVERITIES: Final = {severity.rank: severity.value for severity in Severity}
 _log = structlog.get_logger()
 
@@ -113,7 +115,7 @@ class RateWatch:
             return held
         if position is None:
             await self._findings.forget_state(project_id, RATES)
-            return _Held(detector=RateDetector(), through_at=start, kept_at=None)
+            return _Held(detector=await self._fresh(project_id, start), through_at=start, kept_at=None)
         held = await self._restored(project_id, start)
         while held.through_at < start:
             end = min(start, held.through_at + _AT_ONCE)
@@ -131,11 +133,26 @@ class RateWatch:
                 _log.warning("rates_unreadable", project_id=project_id, detail=str(error))
             else:
                 return _Held(detector=detector, through_at=kept.through_at, kept_at=kept.through_at)
+        first = floor_hour(start - MINUTES_KEPT) + timedelta(hours=1)
         return _Held(
-            detector=RateDetector(),
-            through_at=start - MINUTES_KEPT,
+            detector=await self._fresh(project_id, first),
+            through_at=first,
             kept_at=kept.through_at if kept else None,
         )
+
+    async def _fresh(self, project_id: ProjectId, start: datetime) -> RateDetector:
+        """Return a detector that knows the hours before ``start`` (a whole hour): older minutes are gone."""
+        detector = RateDetector()
+        since = start - HISTORY
+        facts = await self._source.patterns(project_id, since=since)
+        counts = await self._source.hours(project_id, since=since, until=start)
+        if not len(counts.keys):
+            return detector
+        _fit_series(detector, facts, frozenset(), start_s=start.timestamp())
+        window = between(since.timestamp(), start.timestamp(), step_s=_HOUR_S)
+        is_collected = await collection(self._source, window)
+        await asyncio.to_thread(_learn, detector, facts, counts, window=window, is_collected=is_collected)
+        return detector
 
     async def _take(
         self, project_id: ProjectId, held: _Held, position: AnalysisState | None, window: Buckets
@@ -200,7 +217,7 @@ class RateWatch:
         that is over by now is among them too; what the detector tells of it counts.
         """
         followed = {(key, moment(started_s)) for key, started_s in detector.told if key not in alone}
-        where = AnomalyFilter(project_ids=(project_id,), scale=Scale.MINUTE, is_open=True)
+        where = AnomalyFilter(project_ids=(project_id,), is_open=True)
         ended, cursor, is_first = [], None, True
         while is_first or cursor is not None:
             page = await self._findings.anomalies(where, limit=_PAGE, cursor=cursor)
@@ -265,6 +282,23 @@ def _alerts(
     return alerts
 
 
+def _learn(
+    detector: RateDetector,
+    facts: Sequence[PatternFact],
+    counts: CountRows,
+    *,
+    window: Buckets,
+    is_collected: Flags,
+) -> None:
+    """Let a detector know the hours of a window; those of severities are not kept apart."""
+    none = np.zeros(0, dtype=np.int64)
+    severities = CountRows(keys=none, times_s=none, counts=np.zeros(0))
+    table = tables(facts, counts, severities, buckets=window, is_collected=is_collected)
+    rows = [row for row, scope in enumerate(table.scopes) if scope[0] != SEVERITY]
+    keys = [_key(*table.scopes[row]) for row in rows]
+    detector.learn_history(keys, window.start_s, window.step_s, table.counts[rows])
+
+
 def tables(
     facts: Sequence[PatternFact],
     patterns: CountRows,
@@ -298,18 +332,20 @@ def tables(
 
 def _anomaly(project_id: ProjectId, alert: Alert, *, updated_at: datetime) -> Anomaly:
     kind, _, key = alert.key.partition(":")
-    minutes = max(1, alert.window_minutes)
+    is_slow = alert.detected_s + STEP_S - alert.started_s >= _HOUR_S
+    scale = Scale.HOUR if is_slow else Scale.MINUTE
+    buckets = max(1, alert.window_minutes) * STEP_S / scale.seconds
     # Of what is new nothing was expected; the detector measures it against what it has come to be since.
-    known = 0.0 if alert.kind is Kind.BIRTH else 1.0 / minutes
+    known = 0.0 if alert.kind is Kind.BIRTH else 1.0 / buckets
     return Anomaly(
         scope=Scope(project_id=project_id, kind=ScopeKind(kind), key=key),
-        scale=Scale.MINUTE,
+        scale=scale,
         kind=alert.kind.value,
         started_at=moment(alert.started_s),
         ended_at=None if alert.ended_s is None else moment(alert.ended_s),
         detected_at=moment(alert.detected_s),
         updated_at=updated_at,
-        observed=alert.observed / minutes,
+        observed=alert.observed / buckets,
         expected=alert.expected * known,
         lower=alert.lower * known,
         upper=alert.upper * known,

@@ -67,7 +67,7 @@ class WorkerSettings:
         low=1,
         high=64,
     )
-    batch_size: int = _setting(150, "Most items per transaction.", unit="items", low=1, high=10_000)
+    batch_size: int = _setting(400, "Most items per transaction.", unit="items", low=1, high=10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,15 @@ class ScopeKind(StrEnum):
 
 
 class Scale(StrEnum):
-    """The length of the buckets that were looked at."""
+    """How long a window it takes to see an anomaly: its counts are errors per such bucket."""
 
     MINUTE = "minute"
     HOUR = "hour"
+
+    @property
+    def seconds(self) -> float:
+        """Return the length of a bucket."""
+        return 60.0 if self is Scale.MINUTE else 3600.0
 
 
 class ChangeKind(StrEnum):

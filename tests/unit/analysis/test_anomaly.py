@@ -69,6 +69,17 @@ def test_alert_carries_its_evidence():
     assert 22 < alert.score <= 100
 
 
+def test_an_incident_ended_with_its_last_minute():
+    """Not when that became certain: the quiet minutes it took are not counted against it."""
+    data = counts([2], hours=3, seed=6)
+    data[60:75] = 40.0
+    detector = warm([2])
+    found, over = (one for at, row in enumerate(data) for one in detector.update(START_S + 60.0 * at, row))
+    assert (found.ended_s, over.started_s, over.ended_s) == (None, found.started_s, START_S + 60 * 75)
+    assert (over.window_minutes, over.observed) == (15, 15 * 40.0)
+    assert 15 < over.expected < 60
+
+
 def test_lasting_change_is_told_once_and_becomes_the_level():
     """A rate that triples for good is one incident, over as a step; no word of it in the hours after."""
     detector = warm([4])

@@ -4,9 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from error_manager.analysis.prediction import forecast, forecast_total, is_over
+from error_manager.analysis.prediction import Prediction, is_over
 
 HOUR_S = 3_600
+
+
+def forecast(counts, **asked):
+    """Return what is expected in each step."""
+    return Prediction(counts, **asked).forecast()
+
+
+def forecast_total(counts, **asked):
+    """Return what is expected in sum."""
+    return Prediction(counts, **asked).total()
 
 
 def weekly(size, *, level=100.0, seed=1):

@@ -235,6 +235,15 @@ def test_odd_context_and_long_chains_arrive(begin, transport):
     assert first["notes"][0]["path"] == "exceptions"
 
 
+def test_labels_are_cut(begin, transport):
+    """Release and environment, given or changed by ``before_send``, are cut to what the server takes."""
+    begin(release="r" * 300, before_send=lambda event: replace(event, environment="e" * 300))
+    error_manager.capture_message("m")
+    assert error_manager.flush(5)
+    (error,) = transport.errors
+    assert (error["release"], error["environment"]) == ("r" * 199 + "…", "e" * 199 + "…")
+
+
 def test_what_before_send_breaks_is_dropped(begin, transport):
     """An error that ``before_send`` made invalid is counted, not sent."""
     begin(before_send=lambda event: replace(event, message=""))

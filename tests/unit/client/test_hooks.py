@@ -128,6 +128,25 @@ def test_odd_records_are_reported(begin, transport):
     assert transport.errors[0]["exceptions"][-1]["type"] == "ValueError"
 
 
+def test_a_record_that_cannot_be_read_is_counted_and_logging_goes_on(begin, transport):
+    """It is a failure of the client: told, counted as one dropped error, and the next record is taken."""
+    failures: list[Exception] = []
+    begin(hooks=("logging",), on_internal_error=failures.append)
+    logger = logging.getLogger("odd")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
+    logger.error("first")
+    record = logging.makeLogRecord({"name": "odd", "levelno": logging.ERROR, "msg": "m"})
+    del record.funcName
+    logger.handle(record)
+    logger.error("second")
+    assert error_manager.flush(5)
+    assert [type(failure) for failure in failures] == [AttributeError]
+    assert [error["message"] for error in transport.errors] == ["first", "second"]
+    stats = error_manager.stats()
+    assert (stats.captured, stats.sent, stats.waiting, stats.dropped) == (3, 2, 0, {"internal": 1})
+
+
 def test_the_logging_hook_leaves_basic_config_alone(begin):
     """The root logger gets no handler, so ``basicConfig`` works after ``init`` as before."""
     before = list(logging.getLogger().handlers)

@@ -21,10 +21,7 @@ from error_manager.core.logger import (
     StructuredLogger,
     describe_exception,
     format_line,
-    severity_of_level,
-    severity_of_name,
 )
-from error_manager.core.types import Severity
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -129,21 +126,6 @@ def test_the_sink_serves_loguru():
         "error",
         "ValueError",
     )
-
-
-@pytest.mark.parametrize(
-    ("level", "severity"),
-    [(5, "debug"), (10, "debug"), (25, "info"), (30, "warning"), (45, "error"), (90, "critical")],
-)
-def test_levels_become_severities(level, severity):
-    """Levels between the named ones count as the lower of the two."""
-    assert severity_of_level(level).value == severity
-
-
-def test_names_become_severities():
-    """Names are read in any case; unknown ones are what the caller says."""
-    assert severity_of_name("WARN", Severity.INFO) is Severity.WARNING
-    assert severity_of_name("notice", Severity.INFO) is Severity.INFO
 
 
 def test_broken_exceptions_are_described():

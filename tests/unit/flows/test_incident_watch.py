@@ -12,7 +12,7 @@ from tests.contract.finding_store_contract import NOW, ONE, PATTERNS, TWO, anoma
 from error_manager.flows import incident_watch
 from error_manager.flows.incident_watch import INCIDENT, find_incidents
 from error_manager.storage.analysis_source import AnalysedProject, EventRows
-from error_manager.storage.findings import AnomalyFilter, CorrelationSet, Findings
+from error_manager.storage.findings import AnomalyFilter, CorrelationSet, Findings, Scale
 from error_manager.storage.memory_findings import MemoryFindings
 
 PROJECTS = [AnalysedProject(id=ONE, organization_id=1), AnalysedProject(id=TWO, organization_id=1)]
@@ -74,6 +74,27 @@ async def test_the_first_of_a_cascade_is_named_over_projects(findings):
     assert (told["2"]["explained_by"], told["4"]["explained_by"]) == (1, 1)
     assert told["1"]["explained_by"] is None
     assert told["1"]["why"] == "x"
+
+
+async def test_what_is_usual_is_a_rate_whatever_the_scale(findings, monkeypatch):
+    """An anomaly that was told per hour expects a sixtieth of that in a minute."""
+    asked = []
+    rank = incident_watch.rank_causes
+
+    def spy(*given, usual_per_s, **named):
+        asked.append(dict(usual_per_s))
+        return rank(*given, usual_per_s=usual_per_s, **named)
+
+    monkeypatch.setattr(incident_watch, "rank_causes", spy)
+    page = await findings.anomalies(AnomalyFilter(), limit=9, cursor=None)
+    slow = tuple(replace(one, scale=Scale.HOUR, expected=0.6) for one in page.items)
+    fresh = MemoryFindings(PATTERNS)
+    await fresh.keep(Findings(anomalies=slow))
+    for store in (findings, fresh):
+        await find_incidents(Events(), store, PROJECTS, until=NOW + timedelta(hours=1))
+    quick_rates, slow_rates = asked
+    assert quick_rates == pytest.approx(slow_rates)
+    assert list(quick_rates.values()) == pytest.approx([0.01 / 60] * 3)
 
 
 async def test_a_pattern_of_which_the_beginning_is_missing_takes_no_part(findings, monkeypatch):

@@ -104,7 +104,11 @@ async def list_anomalies(  # noqa: PLR0917  # Litestar passes query parameters b
         ),
     ] = None,
     scale: Annotated[
-        Scale | None, QueryParameter(name="scale", description="Only those found in such buckets.")
+        Scale | None,
+        QueryParameter(
+            name="scale",
+            description="Only those seen within minutes, or only those that take an hour or more to be seen.",
+        ),
     ] = None,
     is_open: Annotated[
         bool | None, QueryParameter(name="open", description="Only those that go on, or only those over.")
