@@ -12,5 +12,5 @@ async def analysis_progress(svc: QueryServices, project_ids: tuple[ProjectId, ..
     """Return how far the analysis of some projects (all by default) has come, None when it is up to date."""
     reached, now = await svc.findings.reached((MINUTES, HOURS)), svc.clock()
     projects = {project for project, _ in reached if not project_ids or project in project_ids}
-    looks = (progress(reached.get((one, MINUTES)), reached.get((one, HOURS)), now) for one in projects)
+    looks = (progress(one, reached.get((one, MINUTES)), reached.get((one, HOURS)), now) for one in projects)
     return furthest_behind([one for one in looks if one is not None])

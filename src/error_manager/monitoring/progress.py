@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from error_manager.core.types import ProjectId
+
 BEHIND: Final = timedelta(minutes=15)
 """The analysis of minutes is three minutes behind; while it takes in the past it says so from here on."""
 HOURS_BEHIND: Final = timedelta(hours=3)
@@ -14,21 +16,25 @@ HOURS_BEHIND: Final = timedelta(hours=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What the analysis of a project has not taken in yet.
+    """What the analysis of a project has not taken in yet; it takes in one project after another.
 
     ``minutes_at``: it has come to here with rates and states, ``to_go`` before now; None when these are up to
     date. ``hours_at``: relations, forecasts, risk and advice are of here; None before the first time.
     """
 
+    project_id: ProjectId
     minutes_at: datetime | None
     to_go: timedelta
     hours_at: datetime | None
 
 
-def progress(minutes_at: datetime | None, hours_at: datetime | None, now: datetime) -> Progress | None:
+def progress(
+    project_id: ProjectId, minutes_at: datetime | None, hours_at: datetime | None, now: datetime
+) -> Progress | None:
     """Return how far the analysis of a project has come, None when it is up to date or has nothing to do.
 
     Args:
+        project_id: whose.
         minutes_at: up to when minutes were taken in, None before the first time.
         hours_at: up to when hours were, None before the first time.
         now: the time of the look.
@@ -37,9 +43,9 @@ def progress(minutes_at: datetime | None, hours_at: datetime | None, now: dateti
         return None
     to_go = max(now - minutes_at, timedelta())
     if to_go > BEHIND:
-        return Progress(minutes_at=minutes_at, to_go=to_go, hours_at=hours_at)
+        return Progress(project_id=project_id, minutes_at=minutes_at, to_go=to_go, hours_at=hours_at)
     if hours_at is None or now - hours_at > HOURS_BEHIND:
-        return Progress(minutes_at=None, to_go=timedelta(), hours_at=hours_at)
+        return Progress(project_id=project_id, minutes_at=None, to_go=timedelta(), hours_at=hours_at)
     return None
 
 
@@ -48,5 +54,6 @@ def furthest_behind(found: list[Progress]) -> Progress | None:
     return max(found, key=_way, default=None)
 
 
-def _way(one: Progress) -> tuple[timedelta, bool, float]:
-    return one.to_go, one.hours_at is None, -one.hours_at.timestamp() if one.hours_at else 0.0
+def _way(one: Progress) -> tuple[timedelta, bool, float, int]:
+    hours_s = -one.hours_at.timestamp() if one.hours_at else 0.0
+    return one.to_go, one.hours_at is None, hours_s, -one.project_id

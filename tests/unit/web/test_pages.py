@@ -251,7 +251,7 @@ def draw_answered(made_up, say):
     return render("pattern.html", frame=frame(made_up, say), **values)
 
 
-def draw_insights(made_up, say, *, progress=None):
+def draw_insights(made_up, say, *, progress=None, whose=""):
     """Return the page of insights with everything on it."""
     answers, row, now = _answers(made_up, say), made_up["pattern"](1, say), made_up["NOW"]
     facts = {
@@ -281,6 +281,7 @@ def draw_insights(made_up, say, *, progress=None):
         view=view,
         now=now,
         ranges=[("7d", True)],
+        whose=whose,
         chosen="7d",
         project=None,
         target_url=target_url,
@@ -720,15 +721,15 @@ def test_the_choices_of_a_phone_stand_behind_one_button(made_up):
     ("progress", "words"),
     [
         (
-            Progress(minutes_at=SINCE, to_go=timedelta(days=6), hours_at=None),
+            Progress(project_id=1, minutes_at=SINCE, to_go=timedelta(days=6), hours_at=None),
             "The analysis is taking in the past: it has come to",
         ),
         (
-            Progress(minutes_at=None, to_go=timedelta(), hours_at=SINCE),
+            Progress(project_id=1, minutes_at=None, to_go=timedelta(), hours_at=SINCE),
             "Relations, forecasts, risk and advice are those of",
         ),
         (
-            Progress(minutes_at=None, to_go=timedelta(), hours_at=None),
+            Progress(project_id=1, minutes_at=None, to_go=timedelta(), hours_at=None),
             "Relations, forecasts, risk and advice are looked for each hour, and were not yet.",
         ),
     ],
@@ -741,8 +742,11 @@ def test_pages_say_how_far_the_analysis_has_come(made_up, progress, words):
         draw_insights(made_up, str, progress=progress),
         render("pattern.html", frame=frame(made_up, str), **values),
     )
+    named = draw_insights(made_up, str, progress=progress, whose="<Shop>")
+    assert "of &lt;Shop&gt;" in named
     for page in told:
         assert words in page
+        assert "&lt;Shop&gt;" not in page
         assert ("6 days to go" in page) is bool(progress.to_go)
     for page in (draw_insights(made_up, str), draw_answered(made_up, str)):
         assert "em-behind" not in page
