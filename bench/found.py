@@ -105,7 +105,7 @@ def _analysis(
         state="rising",
         state_since=now - 40 * _HOUR,
         rates={"ratio": 3.4},
-        risk=78.0,
+        risk=33.0,
         risk_factors=(
             RiskFactor(name="severity", points=22.0, reason="+22 fatal severity"),
             RiskFactor(name="users", points=15.0, reason="+15 hits 12 % of users (340)"),

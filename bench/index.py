@@ -72,7 +72,12 @@ async def _fill(url: str, patterns: int) -> None:
         lambda: connect(url, application_name="bench"), shard=0, failpoint=lambda _: None
     )
     codec, now = BodyCodec(), datetime.now(UTC)
-    await store.keep_house(today=now.date(), retention=timedelta(days=30), minutes=timedelta(days=8))
+    await store.keep_house(
+        today=now.date(),
+        retention=timedelta(days=30),
+        minutes=timedelta(days=8),
+        findings=timedelta(days=400),
+    )
     for start in range(0, patterns, _BATCH):
         errors = [_stored(codec, number, now) for number in range(start, min(start + _BATCH, patterns))]
         await store.commit(StoreBatch(slot=NO_SLOT, start=Cursor(), end=Cursor(), errors=tuple(errors)))

@@ -27,6 +27,7 @@ from error_manager.storage.analysis_source import (
     Reach,
     ReleaseSeen,
     TagShare,
+    newest_events,
 )
 from error_manager.storage.base import Cursor
 
@@ -88,9 +89,7 @@ class MomentSource:
         self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
     ) -> EventRows:
         times, patterns = self._between(project_id, since, until)
-        kept = [np.flatnonzero(patterns == number)[-newest:] for number in np.unique(patterns)]
-        places = np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64)
-        return EventRows(keys=patterns[places], times_s=times[places])
+        return newest_events(patterns, times, newest=newest)
 
     async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
         del since
@@ -130,6 +129,10 @@ class MomentSource:
         return tuple(sorted(found, key=lambda one: one.at))
 
     async def cursors(self) -> Mapping[int, Cursor]:
+        return {}
+
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        del since
         return {}
 
     # --- parts ---------------------------------------------------------------------------------------------

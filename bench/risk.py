@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from error_manager.analysis.baseline import baseline
 from error_manager.analysis.frequency import frequencies
-from error_manager.analysis.risk import RiskFacts, RiskScore, risk, smoothed, steady_ratio
+from error_manager.analysis.risk import RiskFacts, RiskScore, risk, steady_ratio
 from error_manager.core.types import Severity
 from error_manager.runtime.demo.bodies import BodyMaker
 from error_manager.runtime.demo.faults import FAULTS
@@ -178,8 +178,7 @@ def steadiness(patterns: int, seed: int) -> None:
                     hosts=2,
                     age_days=30.0 + day,
                 )
-                before = None if day == 0 else float(told[day - 1, row])
-                told[day, row] = smoothed(before, risk(facts).value, hours=24.0)
+                told[day, row] = risk(facts).value
         moved = np.abs(np.diff(told, axis=0))
         print(
             f"constant rate, wild {wild}: largest change per day over 30 days <= 5 for "

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from tests.contract.rule_store_contract import stored
 
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, ProjectId, Severity
@@ -90,7 +91,7 @@ def name(one: ErrorEvent) -> str:
 
 
 class AnalysisSourceContract:
-    """Subclasses give the fixture ``source``."""
+    """Subclasses give the fixtures ``source`` and ``weigh``, which sets weights."""
 
     async def test_projects_have_an_organization(self, source) -> None:
         """All of them, in order."""
@@ -106,6 +107,16 @@ class AnalysisSourceContract:
         assert (pay.first_seen, pay.last_seen) == (event(0).timestamp, event(116).timestamp)
         late = await source.patterns(ONE, since=event(118).timestamp)
         assert {fact.message for fact in late} == {"KeyError: save", "KeyError: mail"}
+
+    async def test_patterns_have_the_weight_of_both(self, source, weigh) -> None:
+        """That of the pattern times that of its project, cut; 1 unless somebody said so."""
+        ids = {place: number for number, place in (await named(source)).items()}
+        await weigh(ONE, project=2.0, patterns={ids["pay"]: 0.75, ids["load"]: 4.0})
+        weights = {fact.id: fact.weight for fact in await source.patterns(ONE, since=START)}
+        expected_weights = {"pay": 1.5, "load": 4.0, "save": 2.0, "mail": 2.0}
+        assert weights == {ids[place]: weight for place, weight in expected_weights.items()}
+        (other,) = await source.patterns(TWO, since=START - timedelta(days=9))
+        assert other.weight == 1.0
 
     async def test_minutes_and_hours_sum_occurrences(self, source) -> None:
         """Per pattern and bucket; errors of other projects are not in it."""
@@ -138,8 +149,8 @@ class AnalysisSourceContract:
         ranks = {severity.rank: severity.value for severity in Severity}
         assert rows(found, ranks) == expected(1, lambda one: one.severity.value)
 
-    async def test_events_are_the_newest_of_each_group(self, source) -> None:
-        """Their exact times."""
+    async def test_events_are_the_newest_of_each_pattern(self, source) -> None:
+        """Their exact times; of what is not all, since when it is."""
         names = await named(source)
         found = await source.events(ONE, since=START, until=END, newest=1000)
         times: dict[str, list[float]] = {}
@@ -151,9 +162,20 @@ class AnalysisSourceContract:
         }
         for place, when in want.items():
             np.testing.assert_allclose(sorted(times[place]), when, atol=1e-5)
+        assert found.cut_s == {}
         few = await source.events(ONE, since=START, until=END, newest=2)
         newest = sorted(event(n).timestamp.timestamp() for n in range(112, 120))
         np.testing.assert_allclose(sorted(few.times_s.tolist()), newest, atol=1e-5)
+        since = {names[key]: time for key, time in few.cut_s.items()}
+        assert since == {
+            name(event(n)): pytest.approx(event(n).timestamp.timestamp(), abs=1e-5) for n in range(112, 116)
+        }
+
+    async def test_an_hour_that_goes_on_after_the_window_cuts_nothing(self, source) -> None:
+        """Of 8 errors each hour 2 are in the window's last 15 minutes: 4 more come from the hour before."""
+        end = START + timedelta(hours=2, minutes=15)
+        found = await source.events(ONE, since=START, until=end, newest=6)
+        assert np.unique(found.keys, return_counts=True)[1].tolist() == [6, 6, 6, 6]
 
     async def test_spans_are_those_that_end_since(self, source) -> None:
         """In order of time; the first of all is told apart."""

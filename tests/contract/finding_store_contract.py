@@ -1,6 +1,7 @@
 """What every ``FindingStore`` promises; run over each adapter by a subclass that makes the store.
 
-The store knows the patterns of ``PATTERNS``; the fixture ``resolve`` resolves one with a note and a release.
+The store knows the patterns of ``PATTERNS``; the fixture ``resolve`` resolves one with a note and a release,
+``weigh`` sets the business weights of a project and of its patterns.
 """
 
 from __future__ import annotations
@@ -132,7 +133,39 @@ async def everything(pages) -> list:
 
 
 class FindingStoreContract:
-    """Subclasses give the fixtures ``store`` and ``resolve``."""
+    """Subclasses give the fixtures ``store``, ``resolve`` and ``weigh``."""
+
+    async def test_risks_follow_the_weights(self, store, weigh) -> None:
+        """Of one pattern or of a project, from the factors that are stored; nothing else changes."""
+        parts = (
+            RiskFactor(name="severity", points=60.0, reason="+60"),
+            RiskFactor(name="business", points=0.0, reason="+0 business weight 1"),
+        )
+        told = [known(n, risk=60.0, risk_factors=parts, state="rising") for n in (1, 2, 4)]
+        await store.keep(Findings(patterns=(*told, known(3, state="new"))))
+
+        async def risks() -> list[float | None]:
+            found = await store.analysis([PatternId(n) for n in (1, 2, 3, 4)])
+            assert [one.state for one in found.values()] == ["rising", "rising", "new", "rising"]
+            assert {one.updated_at for one in found.values()} == {NOW}
+            return [found[PatternId(n)].risk for n in (1, 2, 3, 4)]
+
+        await weigh(ONE, project=2.0, patterns={PatternId(2): 0.5})
+        assert await risks() == [60.0, 60.0, None, 60.0]
+        await store.reweigh(ONE, PatternId(1))
+        assert await risks() == [72.0, 60.0, None, 60.0]
+        await weigh(ONE, project=4.0, patterns={PatternId(2): 0.25})
+        await store.reweigh(ONE)
+        assert await risks() == [84.0, 60.0, None, 60.0]
+        (first,) = (await store.analysis([PatternId(1)])).values()
+        assert first.risk_factors == (
+            parts[0],
+            RiskFactor(name="business", points=24.0, reason="+24 business weight 4"),
+        )
+        ranked = await store.analyses(AnalysisFilter(min_risk=70), limit=9, cursor=None)
+        assert [one.pattern_id for one in ranked.items] == [1]
+        await store.reweigh(TWO)
+        assert (await risks())[3] == 60.0
 
     async def test_a_state_moves_on_only_from_where_it_was_read(self, store) -> None:
         """Who comes second, from the same start, keeps nothing at all."""

@@ -363,6 +363,31 @@ class QueryStoreContract:
             ("pool doubled", "1.2")
         ]
 
+    async def test_a_weight_is_kept_with_its_history_and_undone(self, store: QueryStore) -> None:
+        """The same again is no change; an undo puts back the last one, of weight or status."""
+        (row, *_) = await listed(store)
+        now = datetime.now(UTC)
+        assert row.weight == 1.0
+        for weight in (2.0, 2.0, 0.3):
+            changed = await store.change_weight(row.id, weight, person_id=None, now=now)
+            assert changed.weight == (await store.pattern(row.id)).weight == weight
+        assert (await listed(store))[0].weight == 0.3
+        await store.change_status(row.id, PatternStatus.RESOLVED, ignore_until=None, person_id=None, now=now)
+        for status, weight in (("unresolved", 0.3), ("unresolved", 2.0), ("unresolved", 1.0)):
+            undone = await store.undo(row.id, person_id=None, now=now)
+            assert (undone.status, undone.weight) == (status, weight)
+        changes = [(one.action, one.weight, one.undone) for one in await store.changes(row.id)][:6]
+        assert changes == [
+            ("undone", None, "weighted"),
+            ("undone", None, "weighted"),
+            ("undone", None, "resolved"),
+            ("resolved", None, ""),
+            ("weighted", 0.3, ""),
+            ("weighted", 2.0, ""),
+        ]
+        with pytest.raises(NotFoundError):
+            await store.change_weight(row.id, 2.0, project_ids=(ProjectId(2),), person_id=None, now=now)
+
     async def test_unknown_patterns_are_not_found(self, store: QueryStore) -> None:
         """Also those of another project."""
         (row, *_) = await listed(store)

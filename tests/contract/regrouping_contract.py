@@ -97,6 +97,22 @@ class RegroupingContract:
         with pytest.raises(NotFoundError):
             await store.pattern(disk.id, project_ids=(ProjectId(2),))
 
+    async def test_a_merge_keeps_the_weight_of_the_pattern_that_stays(self, store: QueryStore) -> None:
+        """Old ids weigh that one; what goes back has its own again, a new pattern that of where it was."""
+        timeouts, keys, disk = await listed(store)
+        for row, weight in ((timeouts, 0.5), (keys, 4.0)):
+            await store.change_weight(row.id, weight, person_id=None, now=NOW)
+        assert (await merge(store, timeouts, keys, disk)).weight == 0.5
+        assert (await store.change_weight(keys.id, 2.0, person_id=None, now=NOW)).id == timeouts.id
+        groups = {group.title: group.group for group in await store.groups(timeouts.id)}
+        home = await split(store, timeouts, groups["KeyError"])
+        made = await split(store, timeouts, groups["Disk is 91 % full"], title="Disks")
+        assert [(row.id, row.weight) for row in (home, await store.pattern(timeouts.id))] == [
+            (keys.id, 4.0),
+            (timeouts.id, 2.0),
+        ]
+        assert (made.title, made.weight) == ("Disks", 2.0)
+
     async def test_an_undo_puts_everything_back(self, store: QueryStore) -> None:
         """One merge after the other, each in one step."""
         before = await everything(store)

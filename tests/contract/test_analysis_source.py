@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.contract.analysis_source_contract import ONE, SPANS, TWO, AnalysisSourceContract, errors
+from datetime import timedelta
 
+import pytest
+from tests.contract.analysis_source_contract import ONE, SPANS, START, TWO, AnalysisSourceContract, errors
+
+from error_manager.analysis.risk import effective_weight
 from error_manager.core.types import PatternId
 from error_manager.storage.memory_analysis_source import MemoryAnalysisSource
 
@@ -19,3 +22,14 @@ class TestMemoryAnalysisSource(AnalysisSourceContract):
         groups = dict.fromkeys(error.entry.fingerprint.group_id for error in kept)
         homes = {group: PatternId(number) for number, group in enumerate(groups, 1)}
         return MemoryAnalysisSource(kept, projects={TWO: 1, ONE: 1}, homes=homes, spans=SPANS)
+
+    @pytest.fixture
+    def weigh(self, source):
+        """Return what sets weights."""
+
+        async def weigh(project_id, *, project, patterns):
+            for fact in await source.patterns(project_id, since=START - timedelta(days=9)):
+                weight = effective_weight(project, patterns.get(fact.id, 1.0))
+                source.weights[project_id, fact.id] = weight
+
+        return weigh

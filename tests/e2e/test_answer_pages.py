@@ -66,10 +66,11 @@ BRIGHTNESS = """
 """Texts whose contrast is below that of WCAG 2.2, 1.4.3 (AA): relative luminance as it is defined there."""
 
 
-def post(product: Product, path: str, token: str, body: dict[str, Any]) -> None:
+def send(product: Product, path: str, token: str, body: dict[str, Any], *, method: str = "POST") -> None:
     """Send a JSON body."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(product.url + path, data=json.dumps(body).encode(), headers=headers)
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(product.url + path, data=data, headers=headers, method=method)
     with urllib.request.urlopen(request, timeout=10):
         pass
 
@@ -93,7 +94,7 @@ def patterns(product: Product) -> dict[str, int]:
             "lineno": 3,
         }
         error = {"exceptions": [{"type": title, "value": f"{title} at work", "frames": [frame]}]}
-        post(product, "/api/v1/errors", product.key, {**error, "message": title, "severity": "error"})
+        send(product, "/api/v1/errors", product.key, {**error, "message": title, "severity": "error"})
     end = time.monotonic() + CHANGED_S
     while product.stored() < len(TITLES) + 1 and time.monotonic() < end:
         time.sleep(0.1)
@@ -236,6 +237,62 @@ def test_feedback_is_noted_in_place(page: Page, product: Product, patterns: dict
     assert page.url == before
 
 
+def test_the_importance_of_a_pattern_changes_its_risk_in_place(
+    page: Page, product: Product, patterns: dict[str, int]
+) -> None:
+    """By mouse and by keys; the card and the toast say the new risk, the undo puts both back."""
+    page.goto(address(product, patterns, "MailLate"))
+    card, choice, toast = page.locator(".em-risk"), page.get_by_label("Importance"), page.locator("#toasts")
+    expect(card.locator(".em-risk-value")).to_have_text("33")
+    choice.select_option(label="highest (x4)")
+    expect(toast).to_contain_text("Importance is highest now; the risk is 46.")
+    expect(card.locator(".em-risk-value")).to_have_text("46")
+    expect(card).to_contain_text("business weight 4+13")
+    choice.focus()
+    page.keyboard.press("ArrowUp")
+    expect(toast).to_contain_text("Importance is high now; the risk is 40.")
+    expect(choice).to_be_focused()
+    toast.get_by_role("button", name="Undo").click()
+    expect(toast).to_contain_text("Undone.")
+    expect(choice).to_have_value("4")
+    expect(card.locator(".em-risk-value")).to_have_text("46")
+    page.reload()
+    expect(choice).to_have_value("4")
+    expect(page.locator(".em-changes li").nth(1)).to_contain_text("importance set to high by Administrator")
+    page.get_by_role("button", name="Undo the last").click()
+    expect(card.locator(".em-risk-value")).to_have_text("33")
+    page.wait_for_load_state()  # what is left while it loads counts as failed
+
+
+def test_the_importance_of_a_project_is_set_where_it_is_connected(
+    page: Page, product: Product, patterns: dict[str, int]
+) -> None:
+    """Its patterns follow and say where that comes from; a number of the API can be read, too."""
+    page.goto(f"{product.url}/projects/1/connect")
+    choice = page.get_by_label("Importance")
+    choice.select_option("2")
+    expect(page.locator("#toasts")).to_contain_text(
+        "Importance is high now; the risks of its patterns follow."
+    )
+    expect(choice).to_have_value("2")
+    page.wait_for_load_state()
+    assert page.url == f"{product.url}/projects/1/connect"
+    page.goto(address(product, patterns, "PaymentLost"))
+    expect(page.locator(".em-risk-value")).to_have_text("40")
+    expect(page.locator(".em-importance")).to_contain_text("times the project: high")
+    token = product.connection["admin_token"]
+    send(product, "/api/v1/projects/1/weight", token, {"weight": 3}, method="PUT")
+    page.locator(".em-importance").get_by_role("link", name="project").click()
+    expect(choice.locator("option:checked")).to_have_text("x3")
+    page.wait_for_load_state()
+    choice.select_option("1")
+    expect(page.locator("#toasts")).to_contain_text("Importance is normal now")
+    page.wait_for_load_state()
+    page.goto(address(product, patterns, "PaymentLost"))
+    expect(page.locator(".em-risk-value")).to_have_text("33")
+    expect(page.locator(".em-importance")).not_to_contain_text("project")
+
+
 def test_a_note_on_a_fix_is_read_where_it_is_needed(
     page: Page, product: Product, patterns: dict[str, int]
 ) -> None:
@@ -275,7 +332,7 @@ def test_errors_like_a_pasted_trace(page: Page, product: Product, patterns: dict
 
 
 PATHS = ("/insights?range=14d", "/insights?range=24h&project=1", "/patterns", "/patterns/like", "/status",
-         "/projects/1/rules", "/patterns/1/{}?range=24h")  # fmt: skip
+         "/projects/1/rules", "/projects/1/connect", "/patterns/1/{}?range=24h")  # fmt: skip
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -310,7 +367,7 @@ def test_on_a_phone_relations_are_a_list(page: Page, product: Product, patterns:
 def test_answers_need_no_script(
     browser: Browser, signed_in: BrowserContext, product: Product, patterns: dict[str, int]
 ) -> None:
-    """Without JavaScript the sentences, the cards, feedback, a note and the search are there."""
+    """Without JavaScript the sentences, the cards, feedback, importance, a note and the search are there."""
     context = browser.new_context(java_script_enabled=False, storage_state=signed_in.storage_state())
     page = context.new_page()
     page.goto(f"{product.url}/insights?range=24h")
@@ -320,6 +377,11 @@ def test_answers_need_no_script(
     expect(page.locator(".em-chart-still")).to_be_visible()
     page.get_by_role("button", name="It has not helped").first.click()
     expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    page.get_by_label("Importance").select_option("0.5")
+    page.get_by_role("button", name="Set").click()
+    expect(page.locator("#toasts")).to_contain_text("Importance is low now; the risk is 26.")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator(".em-risk-value")).to_have_text("33")
     page.get_by_label("Resolve with a note").click()
     page.get_by_label("How it was fixed").fill("An index more")
     page.locator(".em-menu-form").get_by_role("button", name="Resolve").click()

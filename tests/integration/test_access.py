@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from error_manager.core.errors import AuthenticationError, ValidationError
+from error_manager.core.errors import AuthenticationError, NotFoundError, ValidationError
+from error_manager.core.types import ProjectId
 from error_manager.flows.access import (
     bootstrap,
     caller_of_key,
@@ -170,6 +171,17 @@ async def test_wrong_projects_are_refused(svc, name, project_id, key, path) -> N
     with pytest.raises(ValidationError) as caught:
         await create_project(svc, name, project_id=project_id, key=key)
     assert [error.path for error in caught.value.errors] == [path]
+
+
+async def test_a_project_has_the_weight_that_was_set(svc) -> None:
+    """One until then; of no project that there is not."""
+    made = await bootstrap(svc)
+    (project,) = await svc.access.projects()
+    assert (project.id, project.weight) == (made.project_id, 1.0)
+    assert await svc.access.set_weight(project.id, 0.3) == replace(project, weight=0.3)
+    assert [one.weight for one in await svc.access.projects()] == [0.3]
+    with pytest.raises(NotFoundError):
+        await svc.access.set_weight(ProjectId(999), 2.0)
 
 
 async def test_a_taken_key_is_refused_and_leaves_no_project(svc) -> None:

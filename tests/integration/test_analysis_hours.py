@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 import numpy as np
@@ -19,6 +19,8 @@ from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows import analysis_hours
 from error_manager.flows.analysis_hours import HourServices, analyze_hours
 from error_manager.flows.analysis_services import CLOSED_AFTER, HOURS, is_hour_due, settled
+from error_manager.flows.month import read_month
+from error_manager.flows.relations import find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.runtime.wiring.knowledge import load_diagnoser
 from error_manager.storage.base import Cursor, InboxBatch, InboxRecord, RecordKind
@@ -147,6 +149,29 @@ async def test_an_hour_is_analysed_once(svc) -> None:
     assert all(run.is_done for run in runs)
 
 
+async def test_the_hour_goes_by_the_business_weights(svc) -> None:
+    """What it keeps follows them; one that was set while it computed has the last word."""
+    await analyze_hours(svc)
+    usual = await svc.findings.analysis([PatternId(1), PatternId(2), PatternId(3)])
+    svc.source.weights |= {(ONE, PatternId(1)): 4.0, (ONE, PatternId(2)): 0.5}
+    kept = []
+
+    class Watched(MemoryFindings):
+        async def keep(self, findings):
+            kept.extend(one for one in findings.patterns if one.risk is not None)
+            await super().keep(findings)
+
+    watched = Watched(dict.fromkeys(usual, ONE))
+    watched.weights |= {PatternId(1): 4.0, PatternId(2): 2.0}
+    await analyze_hours(replace(svc, findings=watched))
+    found = await watched.analysis(list(usual))
+    times = {number: one.risk / usual[number].risk for number, one in found.items()}
+    assert times == pytest.approx({1: 1.4, 2: 1.2, 3: 1.0})
+    assert {one.pattern_id: one.risk / usual[one.pattern_id].risk for one in kept} == pytest.approx(
+        {1: 1.4, 2: 0.8, 3: 1.0}
+    )
+
+
 async def test_a_step_that_fails_leaves_the_others_alone(svc, monkeypatch) -> None:
     """It is shown as failed, and comes again with the next hour."""
 
@@ -159,6 +184,35 @@ async def test_a_step_that_fails_leaves_the_others_alone(svc, monkeypatch) -> No
     assert failed == ["forecasts"]
     assert (await svc.findings.analyses(AnalysisFilter(min_risk=1), limit=9, cursor=None)).items
     assert (await svc.findings.state(ONE, HOURS)).through_at == HOUR
+
+
+async def test_what_waits_on_another_machine_is_waited_for(svc) -> None:
+    """What its receiving process told in the last minute; of a slot that is here, what is seen."""
+    hours = timedelta(hours=2)
+    svc.source.told = {1: (NOW - timedelta(seconds=15), NOW - hours), 2: (NOW - hours, NOW - 2 * hours)}
+    assert await settled(svc) == NOW - hours
+    svc.source.told = {1: (NOW - timedelta(seconds=15), None), 0: (NOW, NOW - hours)}
+    assert await settled(svc) == NOW - CLOSED_AFTER
+
+
+async def test_of_too_many_patterns_the_most_active_are_analysed(svc, monkeypatch) -> None:
+    """It is said with the run; the forecast of the project counts the errors of all."""
+    await analyze_hours(svc)
+    whole = Scope(project_id=ONE, kind=ScopeKind.PROJECT)
+    (before,) = await svc.findings.forecasts(whole)
+    fewer = replace(svc, findings=MemoryFindings({PatternId(number): ONE for number in (1, 2, 3)}))
+    monkeypatch.setattr(analysis_hours, "read_month", partial(read_month, most=2))
+    monkeypatch.setattr(analysis_hours, "find_relations", partial(find_relations, most=2))
+    await analyze_hours(fewer)
+    assert len((await fewer.findings.analyses(AnalysisFilter(), limit=9, cursor=None)).items) == 2
+    assert (await fewer.findings.forecasts(whole))[0].point == before.point
+    runs = {run.step: run for run in await fewer.findings.latest_runs()}
+    assert all(run.is_done for run in runs.values())
+    assert {step: run.detail for step, run in runs.items() if run.detail} == {
+        "month": "project 1: 2 of 3 patterns analysed: those with errors in the last week first",
+        "relations": "project 1: 2 of 3 patterns compared: those with the most errors in two weeks",
+    }
+    assert runs["month"].items == 2
 
 
 async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:

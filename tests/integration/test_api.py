@@ -599,6 +599,35 @@ async def test_what_rules_refuse(admin, method, path, body, code) -> None:
     assert answer.json()["code"] == code
 
 
+async def test_importance_is_set_by_forms_alone(admin) -> None:
+    """Also of a pattern that was not analyzed yet; what is none, or of another project, changes nothing."""
+    rows = (await admin.get("/api/v1/patterns", params={"project": 1, "limit": 1})).json()["items"]
+    number = rows[0]["id"]
+
+    async def weight():
+        return (await admin.get(f"/api/v1/patterns/{number}")).json()["weight"]
+
+    path = f"/patterns/1/{number}"
+    led = await admin.post(f"{path}/weight", data={"weight": "2"})
+    assert (led.status_code, led.headers["location"]) == (303, f"{path}?done=weight")
+    assert "Importance is high now." in (await admin.get(led.headers["location"])).text
+    changed = await admin.post(f"{path}/weight", data={"weight": "4"}, headers={"hx-request": "true"})
+    assert (changed.status_code, "Importance is highest now." in changed.text) == (200, True)
+    for wrong, status in (({"weight": "much"}, 422), ({"weight": "nan"}, 422), ({}, 422)):
+        assert (await admin.post(f"{path}/weight", data=wrong)).status_code == status
+    assert (await admin.post(f"/patterns/2/{number}/weight", data={"weight": "1"})).status_code == 404
+    assert await weight() == 4.0
+    for left in (2.0, 1.0):
+        undone = await admin.post(f"{path}/status", data={"action": "undo"}, headers={"hx-request": "true"})
+        assert (undone.status_code, await weight()) == (200, left)
+    led = await admin.post("/projects/2/weight", data={"weight": "0.5"})
+    assert led.headers["location"] == "/projects/2/connect?done=weight"
+    assert "Importance is low now" in (await admin.get(led.headers["location"])).text
+    assert (await admin.post("/projects/2/weight", data={"weight": "9"})).status_code == 422
+    assert (await admin.post("/projects/999/weight", data={"weight": "1"})).status_code == 404
+    assert (await admin.post("/projects/2/weight", data={"weight": "1"})).status_code == 303
+
+
 async def test_the_pages_of_rules_work_with_forms_alone(admin) -> None:
     """Draft from a pattern, stored, tried, switched on and off, moved, removed: each by a form."""
     pattern = (await admin.get("/api/v1/patterns", params={"project": 1, "limit": 1})).json()["items"][0]

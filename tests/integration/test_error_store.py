@@ -142,11 +142,90 @@ async def test_keeping_house_drops_what_is_too_old_and_makes_days_ahead(store):
     today = datetime.now(UTC).date()
     old = error(1, minutes=-60 * 24 * 40)
     await store.commit(batch(old, error(2)))
-    await store.keep_house(today=today, retention=timedelta(days=30), minutes=timedelta(days=8))
+    await store.keep_house(
+        today=today, retention=timedelta(days=30), minutes=timedelta(days=8), findings=timedelta(days=400)
+    )
     assert await _all(store, "SELECT count(*) FROM project_errors") == [(1,)]
     assert await _all(store, "SELECT count(*) FROM event_ids") == [(1,)]
     ahead = today + timedelta(days=2)
     assert await _all(store, f"SELECT to_regclass('project_errors_{ahead:%Y%m%d}') IS NOT NULL") == [(True,)]
+
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _ago(days: int) -> datetime:
+    return TODAY - timedelta(days=days)
+
+
+async def _keep_findings(store) -> None:
+    """Keep house with findings of 400 days, in steps of one row."""
+    await store.keep_house(
+        today=TODAY.date(),
+        retention=timedelta(days=30),
+        minutes=timedelta(days=8),
+        findings=timedelta(days=400),
+    )
+
+
+async def test_anomalies_that_ended_too_long_ago_go(store, monkeypatch):
+    """One that goes on stays, however old; so does one that ended since. In steps of bounded size."""
+    monkeypatch.setattr("error_manager.storage.postgres.errors._TRIM_ROWS", 2)
+    spans = [*((500 + n, 499) for n in range(5)), (500, 399), (500, None), (3, 2)]
+    async with store._transaction():
+        cursor = await store._cursor()
+        await cursor.executemany(
+            "INSERT INTO anomalies (project_id, scope_kind, scope_key, scale, kind, started_at, ended_at,"
+            " detected_at, updated_at, observed, expected, lower, upper, score)"
+            " VALUES (1, 'pattern', %s, 'minute', 'burst', %s, %s, %s, %s, 9, 1, 0, 2, 50)",
+            [
+                (str(key), _ago(start), None if end is None else _ago(end), _ago(start), _ago(start))
+                for key, (start, end) in enumerate(spans)
+            ],
+        )
+    await _keep_findings(store)
+    assert await _all(store, "SELECT scope_key FROM anomalies ORDER BY 1") == [("5",), ("6",), ("7",)]
+
+
+async def test_changes_of_too_long_ago_go(store):
+    """A release that is in use stays, else it would be noted anew, and the last one of each environment."""
+    changes = [
+        ("deploy", "", "old deploy", 500),
+        ("deploy", "", "new deploy", 399),
+        ("release", "a", "1 gone", 600),
+        ("release", "a", "2 in use", 590),
+        ("release", "a", "3 last of old ones", 500),
+        ("release", "a", "4 new", 20),
+        ("release", "b", "5 only one", 700),
+    ]
+    async with store._transaction():
+        cursor = await store._cursor()
+        await cursor.executemany(
+            "INSERT INTO changes (project_id, kind, environment, version, at) VALUES (1, %s, %s, %s, %s)",
+            [(kind, environment, version, _ago(days)) for kind, environment, version, days in changes],
+        )
+        await cursor.executemany(
+            "INSERT INTO rollup_day (project_id, group_id, bucket, environment, release, shard, count)"
+            " VALUES (1, 'g', %s, 'a', %s, 0, 1)",
+            [(_ago(600), "1 gone"), (_ago(100), "1 gone"), (_ago(3), "2 in use")],
+        )
+    await _keep_findings(store)
+    left = await _all(store, "SELECT version FROM changes ORDER BY 1")
+    assert [row[0] for row in left] == ["2 in use", "3 last of old ones", "4 new", "5 only one", "new deploy"]
+
+
+async def test_notes_of_collection_of_too_long_ago_go(store):
+    """The first stays: without it the time before the next would count as imported."""
+    spans = [(0, 900, 800), (0, 700, 600), (1, 700, 390), (0, 10, 0)]
+    async with store._transaction():
+        cursor = await store._cursor()
+        await cursor.executemany(
+            "INSERT INTO collection_spans (slot, started_at, ended_at) VALUES (%s, %s, %s)",
+            [(slot, _ago(start), _ago(end)) for slot, start, end in spans],
+        )
+    await _keep_findings(store)
+    left = await _all(store, "SELECT slot, started_at FROM collection_spans ORDER BY 2, 1")
+    assert left == [(0, _ago(900)), (1, _ago(700)), (0, _ago(10))]
 
 
 async def test_dictionaries_are_kept_and_the_first_of_an_id_wins(store):

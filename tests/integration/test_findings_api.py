@@ -128,6 +128,62 @@ async def test_feedback_is_kept(shop, admin, patterns) -> None:  # noqa: F811
     )
 
 
+async def test_a_weight_changes_the_risk_at_once(shop, admin, patterns) -> None:  # noqa: F811
+    """Of a pattern and of its project; the undo takes the risk back, too, and history says who."""
+    number = patterns[0]
+
+    async def risk():
+        return (await admin.get(f"/api/v1/patterns/{number}/analysis")).json()["risk"]
+
+    changed = await admin.put(f"/api/v1/patterns/{number}/weight", json={"weight": 2})
+    assert (changed.status_code, changed.json()["id"], changed.json()["weight"]) == (200, number, 2.0)
+    assert await risk() == pytest.approx(22.0 * 1.2)
+    project = await admin.put("/api/v1/projects/1/weight", json={"weight": 2})
+    assert (project.status_code, project.json()["id"], project.json()["weight"]) == (200, 1, 2.0)
+    assert project.json() in (await admin.get("/api/v1/projects")).json()["items"]
+    assert await risk() == pytest.approx(22.0 * 1.4)
+    undone = await admin.post(f"/api/v1/patterns/{number}/undo")
+    assert (undone.json()["weight"], await risk()) == (1.0, pytest.approx(22.0 * 1.2))
+    assert (await admin.get(f"/api/v1/patterns/{number}")).json()["weight"] == 1.0
+    history = (await admin.get(f"/api/v1/patterns/{number}/changes")).json()["items"][:2]
+    assert [(one["action"], one["person"], one["weight"], one["undone"]) for one in history] == [
+        ("undone", "Administrator", None, "weighted"),
+        ("weighted", "Administrator", 2.0, ""),
+    ]
+    await admin.put("/api/v1/projects/1/weight", json={"weight": 1})
+    assert await risk() == pytest.approx(22.0)
+
+
+@pytest.mark.parametrize("what", ["patterns", "projects"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"weight": 0.2}',
+        '{"weight": 4.5}',
+        "{}",
+        '{"weight": null}',
+        '{"weight": "high"}',
+        '{"weight": true}',
+    ],
+)
+async def test_a_wrong_weight_is_refused_by_name(admin, patterns, what, body) -> None:  # noqa: F811
+    """It changes nothing."""
+    number = patterns[0] if what == "patterns" else 1
+    headers = {"content-type": "application/json"}
+    answer = await admin.put(f"/api/v1/{what}/{number}/weight", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fields")
+    assert [error["path"] for error in answer.json()["errors"]] == ["weight"]
+    assert (await admin.get(f"/api/v1/patterns/{patterns[0]}")).json()["weight"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "url", ["/api/v1/patterns/99999", "/api/v1/projects/99999", f"/api/v1/projects/{2**40}"]
+)
+async def test_what_is_not_there_has_no_weight(admin, url) -> None:  # noqa: F811
+    """Not found, whatever the weight."""
+    assert (await admin.put(f"{url}/weight", json={"weight": 2})).status_code == 404
+
+
 async def test_changes_are_told_and_listed(admin) -> None:  # noqa: F811
     """A deploy with its time; one that says nothing, or of no project, is refused."""
     at = (NOW - timedelta(hours=1)).isoformat()

@@ -181,7 +181,9 @@ async def test_first_and_last_outlive_their_errors(store, queries, database):
     late = error(3, group=1, minutes=old + 200)
     await store.commit(some(late))
     today = datetime.now(UTC).date()
-    await store.keep_house(today=today, retention=timedelta(days=30), minutes=timedelta(days=8))
+    await store.keep_house(
+        today=today, retention=timedelta(days=30), minutes=timedelta(days=8), findings=timedelta(days=400)
+    )
     assert run(database, "SELECT count(*) FROM project_errors") == [(0,)]
     (_, group) = sorted(g.group for g in await queries.groups(first))
     ids = (GroupId(bytes.fromhex(group)),)

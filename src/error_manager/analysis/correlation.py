@@ -80,7 +80,7 @@ def correlate(
         observed: start and end of the window, seconds since the epoch.
         gaps: stretches in which nothing was collected.
         changes: times of deploys and the like; what comes in the minutes after does not count.
-        since: from when on the events of each pattern are complete (see ``thin``); None: from the start.
+        since: from when on the events of each pattern are complete; None: from the start.
 
     Returns:
         Relations of kind ``direct``, and apart from them those that others explain or that are unsure.

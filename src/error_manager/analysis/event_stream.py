@@ -107,19 +107,6 @@ class EventStream:
         return hidden
 
 
-def thin(times: Floats, limit: int) -> Floats:
-    """Return the newest ``limit`` times of one pattern, sorted.
-
-    A hot pattern is thus known completely over a shorter time, which keeps "k of n" exact; leaving out events
-    in between would not.
-
-    Args:
-        times: seconds, any order.
-        limit: most times to keep, >= 1.
-    """
-    return np.sort(times)[-limit:]
-
-
 def spaced(times: Floats, spacing_s: float = SPACING_S) -> Integers:
     """Return the places of the occasions: the first time, then each first one ``spacing_s`` after the last.
 

@@ -43,12 +43,15 @@ FEW_USERS: Final = 100.0
 """So many users give half of the points of their share."""
 PRIOR_ERRORS: Final = 5.0
 """Errors as expected that a rate is mixed with: three errors instead of one prove little."""
-SMOOTHING_HOURS: Final = 12.0
 TOP: Final = 100.0
+LEAST_WEIGHT: Final = 0.25
+MOST_WEIGHT: Final = 4.0
+BUSINESS: Final = "business"
+LIMIT: Final = "limit"
+WEIGHED: Final = frozenset({BUSINESS, LIMIT})
+"""The factors that follow from the points of all others and the business weight."""
 _TOLD: Final = 0.5
 """Factors that bring less than half a point are not told."""
-_LEAST_WEIGHT: Final = 0.25
-_MOST_WEIGHT: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +130,36 @@ def risk(facts: RiskFacts) -> RiskScore:
         _unhandled(facts),
         _causes(facts),
     ]
-    factors.append(_business(facts, math.fsum(factor.points for factor in factors)))
-    total = math.fsum(factor.points for factor in factors)
-    value = min(max(total, 0.0), TOP)
-    if value != total:
-        bound = "more than 100 counts as 100" if total > value else "less than 0 counts as 0"
-        factors.append(_factor("limit", value - total, total, bound))
+    value, weighed = reweighted({factor.name: factor.points for factor in factors}, facts.business_weight)
+    factors += weighed
     factors.sort(key=lambda factor: -abs(factor.points))
     return RiskScore(value=value, factors=tuple(factors))
+
+
+def reweighted(points: Mapping[str, float], weight: float) -> tuple[float, tuple[Factor, ...]]:
+    """Return the score under another business weight, and the factors that take the place of ``WEIGHED``.
+
+    Args:
+        points: of the factors of a score, by name; what those of ``WEIGHED`` were makes no difference.
+        weight: the effective one, cut to 0.25 .. 4.
+
+    Returns:
+        The value 0..100, and the factors ``business`` and, where the sum is cut, ``limit``: the same as if
+        the risk were computed anew.
+    """
+    others = [value for name, value in points.items() if name not in WEIGHED]
+    business = _business(weight, math.fsum(others))
+    total = math.fsum([*others, business.points])
+    value = min(max(total, 0.0), TOP)
+    if value == total:
+        return value, (business,)
+    bound = "more than 100 counts as 100" if total > value else "less than 0 counts as 0"
+    return value, (business, _factor(LIMIT, value - total, total, bound))
+
+
+def effective_weight(project: float, pattern: float) -> float:
+    """Return the business weight of a pattern in its project: the product of both, cut to 0.25 .. 4."""
+    return min(max(project * pattern, LEAST_WEIGHT), MOST_WEIGHT)
 
 
 def steady_ratio(observed: float, expected: float) -> float:
@@ -145,23 +170,6 @@ def steady_ratio(observed: float, expected: float) -> float:
         expected: errors that were usual there, >= 0.
     """
     return (observed + PRIOR_ERRORS) / (expected + PRIOR_ERRORS)
-
-
-def smoothed(previous: float | None, value: float, *, hours: float) -> float:
-    """Return a value drawn towards what it was: falling takes time, rising is told at once.
-
-    Args:
-        previous: what was told last, None if nothing was.
-        value: of now.
-        hours: between the two, >= 0.
-
-    Source:
-        Exponentially weighted mean with a half-life of 12 hours for falling values.
-    """
-    if previous is None or value >= previous:
-        return value
-    kept = float(0.5 ** (hours / SMOOTHING_HOURS))
-    return value + (previous - value) * kept
 
 
 def _factor(name: str, points: float, value: float, text: str) -> Factor:
@@ -246,11 +254,11 @@ def _causes(facts: RiskFacts) -> Factor:
     )
 
 
-def _business(facts: RiskFacts, others: float) -> Factor:
+def _business(weight: float, others: float) -> Factor:
     """Return what the weight makes of all other points: a warning of our main business is still a warning."""
-    weight = min(max(facts.business_weight, _LEAST_WEIGHT), _MOST_WEIGHT)
-    points = BUSINESS_SHARE * math.log2(weight) * max(others, 0.0)
-    return _factor("business", points, weight, f"business weight {weight:g}")
+    kept = min(max(weight, LEAST_WEIGHT), MOST_WEIGHT)
+    points = BUSINESS_SHARE * math.log2(kept) * max(others, 0.0)
+    return _factor(BUSINESS, points, kept, f"business weight {kept:g}")
 
 
 def _number(value: float) -> str:

@@ -124,10 +124,10 @@ def _analysis_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"{'Analysis':<18}{'began':<26}{'took':>10}{'processor':>12}{'items':>14}"
     for run in runs:
-        failed = "" if run["is_done"] else f"  FAILED: {run['detail']}"
+        said = f"  {'' if run['is_done'] else 'FAILED: '}{run['detail']}".rstrip()
         yield (
             f"{run['step']:<18}{run['started_at'][:19]:<26}{run['took_s']:>8.2f} s{run['cpu_s']:>10.2f} s"
-            f"{run['items']:>14,}{failed}"
+            f"{run['items']:>14,}{said}"
         )
 
 

@@ -20,6 +20,7 @@ ErrorManagerError
     StorageError                the database refused or is away
         StorageUnavailableError the database is away; try again
             NotRunningError     it comes with the server, which does not run
+            StorageBusyError    the database answers; what was asked of it met a lock or took too long
         PoisonBatchError        the database refuses the data of a batch
         StaleCursorError        another worker has committed these records
         IndexUnavailableError   the index of similar errors is away or refused; answers go without it
@@ -203,6 +204,12 @@ class NotRunningError(StorageUnavailableError):
     """Error Manager does not run on this data folder."""
 
     code = "not_running"
+
+
+class StorageBusyError(StorageUnavailableError):
+    """The database has no room for this statement now."""
+
+    code = "storage_busy"
 
 
 class PoisonBatchError(StorageError):

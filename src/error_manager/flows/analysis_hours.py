@@ -6,7 +6,7 @@ that ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -33,11 +33,18 @@ from error_manager.flows.month import Month, read_month
 from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
-from error_manager.storage.findings import HOURS, CorrelationSet, Findings, PatternAnalysis
+from error_manager.storage.findings import (
+    HOURS,
+    AnalysisState,
+    CorrelationSet,
+    Findings,
+    PatternAnalysis,
+)
 from error_manager.storage.vectors import PatternKey, PatternSource
 
 INDEXED: Final = "indexed"
 """The state that says up to when regrouped patterns are in the index as they are now."""
+_LEFT_OUT: Final = "{:,} of {:,} patterns analysed: those with errors in the last week first"
 _log = structlog.get_logger()
 
 
@@ -69,9 +76,10 @@ async def analyze_hours(svc: HourServices) -> None:
     hour = floor_hour(await settled(svc))
     async with measured(svc) as meter:
         for organization_id, mine in by_organization(await svc.source.projects()):
-            due = [project for project in mine if await is_due(svc, project, hour)]
+            due = [p for p in mine if await meter.run("position", p.id, _is_due(svc, p, hour))]
             if due:
-                work = _relations(svc, organization_id, mine, hour)
+                note = _noting(meter, "relations", due[0])
+                work = _relations(svc, organization_id, mine, hour, note)
                 relations = await meter.run("relations", due[0].id, work)
                 index = await meter.run("index", due[0].id, _indexed(svc, due, hour))
                 for project in due:
@@ -88,15 +96,18 @@ async def analyze_hour(
     index: IndexServices | None,
 ) -> None:
     """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
-    position = await svc.findings.state(project.id, HOURS)
+    position = await meter.run("position", project.id, _position(svc, project))
     month = await meter.run("month", project.id, _month(svc, project, hour))
     if month is not None:
+        if month.left_out:
+            looked_at, known = len(month.facts), len(month.facts) + month.left_out
+            _noting(meter, "month", project)(_LEFT_OUT.format(looked_at, known))
         await meter.run("forecasts", project.id, _forecasts(svc, month))
         rhythms = await meter.run("frequencies", project.id, _frequencies(svc, month))
         around = await meter.run("surroundings", project.id, find_surroundings(svc.source, month))
         if rhythms is not None and around is not None:
             risks = find_risks(month, rhythms, around, causes_of(relations))
-            await meter.run("risks", project.id, _kept(svc, risks))
+            await meter.run("risks", project.id, _risks(svc, project, risks))
         if index is not None:
             await meter.run("similar", project.id, _kept(svc, find_kin(index, svc.findings, month)))
         if rhythms is not None and around is not None:
@@ -109,15 +120,39 @@ async def analyze_hour(
 # --- parts -------------------------------------------------------------------------------------------------
 
 
+async def _is_due(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[bool, int]:
+    return await is_due(svc, project, hour), 0
+
+
+async def _position(svc: HourServices, project: AnalysedProject) -> tuple[AnalysisState | None, int]:
+    return await svc.findings.state(project.id, HOURS), 0
+
+
 async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:
     month = await read_month(svc.source, project, until=hour)
     return month, 0 if month is None else len(month.facts)
 
 
+def _noting(meter: StepMeter, step: str, project: AnalysedProject) -> Callable[[str], None]:
+    """Return what keeps with the run of a step, and logs, that patterns were left out."""
+
+    def note(text: str) -> None:
+        meter.note(step, project.id, text)
+        _log.warning("patterns_left_out", step=step, project_id=project.id, detail=text)
+
+    return note
+
+
 async def _relations(
-    svc: HourServices, organization_id: int, projects: Sequence[AnalysedProject], hour: datetime
+    svc: HourServices,
+    organization_id: int,
+    projects: Sequence[AnalysedProject],
+    hour: datetime,
+    note: Callable[[str], None],
 ) -> tuple[CorrelationSet, int]:
-    found, items = await find_relations(svc.source, svc.findings, organization_id, projects, until=hour)
+    found, items = await find_relations(
+        svc.source, svc.findings, organization_id, projects, until=hour, note=note
+    )
     await svc.findings.keep(Findings(correlations=found))
     return found, items
 
@@ -154,6 +189,17 @@ async def _frequencies(svc: HourServices, month: Month) -> tuple[Rhythms, int]:
     found, items = await find_frequencies(month)
     await svc.findings.keep(Findings(patterns=told_frequencies(month, found)))
     return found, items
+
+
+async def _risks(
+    svc: HourServices,
+    project: AnalysedProject,
+    work: Awaitable[tuple[tuple[PatternAnalysis, ...], int]],
+) -> tuple[None, int]:
+    """Keep risks; those of patterns whose weight a person has set since the month was read follow it."""
+    kept = await _kept(svc, work)
+    await svc.findings.reweigh(project.id)
+    return kept
 
 
 async def _advice(svc: HourServices, evidence: Evidence) -> tuple[tuple[PatternAnalysis, ...], int]:

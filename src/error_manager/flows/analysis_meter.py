@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from error_manager.core.errors import StorageUnavailableError
+from error_manager.core.errors import StorageBusyError, StorageUnavailableError
 from error_manager.core.types import ProjectId
 from error_manager.storage.findings import AnalysisRun
 
@@ -25,6 +25,7 @@ class _Sum:
     cpu_s: float = 0.0
     items: int = 0
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class StepMeter:
@@ -46,20 +47,20 @@ class StepMeter:
     async def run(self, step: str, project_id: ProjectId, work: Awaitable[tuple[_T, int]]) -> _T | None:
         """Return what a step found, None when it failed; ``work`` gives it with how many items it looked at.
 
-        Whatever goes wrong in one project - a fault of ours, data that the database refuses, another process
-        that was faster, an absent index - is logged and kept with the run, and everything else goes on
-        without it.
+        Whatever goes wrong in one project - a fault of ours, data that the database refuses, a lock or a
+        statement that takes too long, another process that was faster, an absent index - is logged and kept
+        with the run, and everything else goes on without it.
 
         Raises:
             StorageUnavailableError: the database is away; it is kept with the run, too. Try again.
         """
-        total = self._sums.setdefault(step, _Sum(started_at=self._clock()))
+        total = self._sum(step)
         began, cpu = self._monotonic(), self._cpu_clock()
         try:
             found, items = await work
         except Exception as error:
             total.failures.append(f"project {project_id}: {type(error).__name__}: {error}")
-            if isinstance(error, StorageUnavailableError):
+            if isinstance(error, StorageUnavailableError) and not isinstance(error, StorageBusyError):
                 raise
             _log.exception("analysis_failed", step=step, project_id=project_id)
             return None
@@ -68,6 +69,10 @@ class StepMeter:
             total.cpu_s += self._cpu_clock() - cpu
         total.items += items
         return found
+
+    def note(self, step: str, project_id: ProjectId, text: str) -> None:
+        """Keep with the run of a step what is to be known of it in a project."""
+        self._sum(step).notes.append(f"project {project_id}: {text}")
 
     def runs(self) -> tuple[AnalysisRun, ...]:
         """Return the runs of the steps, in the order in which they began."""
@@ -79,7 +84,12 @@ class StepMeter:
                 cpu_s=total.cpu_s,
                 items=total.items,
                 is_done=not total.failures,
-                detail="; ".join(total.failures).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_DETAIL],
+                detail="; ".join(total.failures + total.notes).replace("\0", "\N{REPLACEMENT CHARACTER}")[
+                    :_DETAIL
+                ],
             )
             for step, total in self._sums.items()
         )
+
+    def _sum(self, step: str) -> _Sum:
+        return self._sums.setdefault(step, _Sum(started_at=self._clock()))

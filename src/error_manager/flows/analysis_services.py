@@ -17,12 +17,15 @@ import structlog
 from error_manager.core.errors import InboxCorruptError, StorageError, StorageUnavailableError
 from error_manager.flows.analysis_meter import StepMeter
 from error_manager.flows.analysis_window import floor_hour
+from error_manager.flows.waiting import waiting_since
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource
 from error_manager.storage.base import Cursor, InboxSource
 from error_manager.storage.findings import HOURS, Findings, FindingStore
 
 CLOSED_AFTER: Final = timedelta(seconds=120)
 """A bucket is complete this long after its end; what arrives later corrects counts and fires nothing."""
+FRESH: Final = timedelta(seconds=60)
+"""So old may be what a receiving process told of its inbox: what came since is in no complete bucket."""
 _TRIES: Final = 5
 _log = structlog.get_logger()
 
@@ -46,7 +49,8 @@ class AnalysisServices:
 async def settled(svc: AnalysisServices) -> datetime:
     """Return up to when everything that was accepted is stored and complete.
 
-    That is 120 s ago, or when the oldest record was received that still waits in the inbox.
+    That is 120 s ago, or when the oldest record was received that still waits in the inbox. Of slots whose
+    inbox is on another machine that is what their receiving processes told last.
 
     Raises:
         StorageUnavailableError: the inbox could not be read five times in a row.
@@ -54,11 +58,13 @@ async def settled(svc: AnalysisServices) -> datetime:
     for _ in range(_TRIES):
         cursors = await svc.source.cursors()
         try:
-            oldest = await asyncio.to_thread(_oldest_waiting, svc.inbox, cursors)
+            here = await asyncio.to_thread(_waiting_here, svc.inbox, cursors)
         except InboxCorruptError:  # a segment vanished behind a newer cursor
             continue
-        closed = svc.clock() - CLOSED_AFTER
-        return closed if oldest is None else min(oldest, closed)
+        now = svc.clock()
+        there = await svc.source.waiting(since=now - FRESH)
+        waits = [since for since in {**there, **here}.values() if since is not None]
+        return min([now - CLOSED_AFTER, *waits])
     message = "The inbox could not be read."
     raise StorageUnavailableError(message)
 
@@ -106,8 +112,5 @@ async def _keep_runs(svc: AnalysisServices, meter: StepMeter) -> None:
         await svc.findings.keep(Findings(run=run))
 
 
-def _oldest_waiting(inbox: InboxSource, cursors: Mapping[int, Cursor]) -> datetime | None:
-    """Return when the oldest record was received that waits in any slot, None when none does."""
-    batches = (inbox.claim(slot, cursors.get(slot, Cursor()), limit=1) for slot in inbox.slots())
-    waiting = [batch.records[0][1].received_at for batch in batches if batch and batch.records]
-    return min(waiting, default=None)
+def _waiting_here(inbox: InboxSource, cursors: Mapping[int, Cursor]) -> dict[int, datetime | None]:
+    return waiting_since(inbox, cursors, inbox.slots())

@@ -30,9 +30,9 @@ from error_manager.storage.findings import (
     ForecastSet,
     ForecastSum,
     PatternAnalysis,
-    RiskFactor,
     Scope,
     ScopeKind,
+    risk_factors,
 )
 
 _DAY_H: Final = 24
@@ -150,12 +150,16 @@ def _frequencies(month: Month) -> Rhythms:
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
     """Return the forecasts of all series that are a day old, had some errors and are not over."""
-    table = month.all_hourly
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
     rows = []
-    for scope, counts in zip(table.scopes, table.counts, strict=True):
+    series = (
+        (scope, counts)
+        for table in (month.hourly, month.sums)
+        for scope, counts in zip(table.scopes, table.counts, strict=True)
+    )
+    for scope, counts in series:
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
-        known = counts[max(0, int((began - table.start_s) // HOUR_S)) :]
+        known = counts[max(0, int((began - month.hourly.start_s) // HOUR_S)) :]
         if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS and not is_over(known):
             rows.append(_forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H)))
     return tuple(rows)
@@ -216,6 +220,7 @@ def _risk(
             regressed_days=None if since is None else max(0.0, since / timedelta(days=1)),
             unhandled_share=_unhandled(tags),
             causes=causes,
+            business_weight=fact.weight,
         )
     )
     return PatternAnalysis(
@@ -223,9 +228,7 @@ def _risk(
         pattern_id=fact.id,
         updated_at=now,
         risk=score.value,
-        risk_factors=tuple(
-            RiskFactor(name=factor.name, points=factor.points, reason=factor.text) for factor in score.factors
-        ),
+        risk_factors=risk_factors(score.factors),
     )
 
 

@@ -40,7 +40,7 @@ LEAD: Final = timedelta(minutes=15)
 LONGEST: Final = timedelta(minutes=20)
 """The order of causes is in the beginning of an incident."""
 NEWEST: Final = 20_000
-"""Errors of a group that are read: all of them up to 570 a minute. Of a hotter one the first are missing."""
+"""Errors of a pattern that are read: all up to 570 a minute; of a hotter one the first are missing."""
 _MOST: Final = 500
 _PAIRS: Final = 500
 
@@ -95,9 +95,8 @@ async def _causes(
     for project_id, mine in groupby(sorted(members, key=_project), key=_project):
         rows = await source.events(project_id, since=since, until=end, newest=NEWEST)
         for key in sorted({one.scope.key for one in mine}):
-            found = rows.times_s[rows.keys == int(key)]
-            if len(found) < NEWEST:  # else its beginning is not among them, and would be told too late
-                times[ScopeKind.PATTERN.value, key] = found
+            if int(key) not in rows.cut_s:  # else its beginning is not among them, and would be told too late
+                times[ScopeKind.PATTERN.value, key] = rows.times_s[rows.keys == int(key)]
     return await asyncio.to_thread(
         rank_causes,
         {series: found.tolist() for series, found in times.items()},

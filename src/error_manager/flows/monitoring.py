@@ -227,13 +227,15 @@ async def reopen(svc: QueryServices, pattern_id: PatternId, *, person_id: int | 
 
 
 async def undo(svc: QueryServices, pattern_id: PatternId, *, person_id: int | None) -> PatternRow:
-    """Take back the last change of a pattern: of its status, a merge or a split.
+    """Take back the last change of a pattern: of its status or weight, a merge or a split.
 
     Raises:
         NotFoundError: there is nothing to undo.
         ConflictError: a later merge or split stands in the way.
     """
-    return await svc.queries.undo(pattern_id, person_id=person_id, now=svc.clock())
+    pattern = await svc.queries.undo(pattern_id, person_id=person_id, now=svc.clock())
+    await svc.findings.reweigh(pattern.project_id, pattern.id)
+    return pattern
 
 
 async def _change(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,7 +18,6 @@ from error_manager.analysis.aggregator import Floats, Integers, gaps, places
 from error_manager.analysis.anomaly_alert import Kind as AnomalyKind
 from error_manager.analysis.change_effects import ChangeEffect, relate_changes
 from error_manager.analysis.correlation import Relation, correlate
-from error_manager.analysis.event_stream import thin
 from error_manager.analysis.explanation import Kind
 from error_manager.analysis.fine_timing import LONGEST_S, Following, Stretch, follow_closely
 from error_manager.core.types import PatternId, ProjectId
@@ -39,6 +38,13 @@ WINDOW: Final = timedelta(days=14)
 """Links are looked for in the errors of two weeks."""
 NEWEST: Final = 3_000
 """Errors of a pattern that are looked at, the newest: a hot pattern is known over a shorter time."""
+MOST_EVENTS: Final = 6_000_000
+"""Errors of an organization that are looked at, at most, about 120 bytes each; of more than 2,000 patterns
+fewer of each are."""
+MOST_COMPARED: Final = 6_000
+"""Patterns of an organization that are compared, each with each: the time grows with their square."""
+_FEWEST: Final = 100
+_LEFT_OUT: Final = "{:,} of {:,} patterns compared: those with the most errors in two weeks"
 IN_INCIDENT: Final = "incident"
 """Kind of a relation that was seen second by second within incidents, not over days."""
 _BIRTH: Final = AnomalyKind.BIRTH.value
@@ -71,9 +77,24 @@ async def find_relations(
     projects: Sequence[AnalysedProject],
     *,
     until: datetime,
+    most: int = MOST_COMPARED,
+    note: Callable[[str], None] = lambda _text: None,
 ) -> tuple[CorrelationSet, int]:
-    """Return the relations of an organization, and of how many errors they were found."""
-    stream = await _read(source, projects, until)
+    """Return the relations of an organization, and of how many errors they were found.
+
+    Args:
+        source: where to read.
+        findings: where changes and anomalies are.
+        organization_id: whose.
+        projects: all of it.
+        until: a whole hour.
+        most: patterns to compare; of more, those with the most errors.
+        note: takes what is to be known when some were left out.
+    """
+    everything = await _read(source, projects, until)
+    stream = _most_active(everything, most)
+    if stream is not everything:
+        note(_LEFT_OUT.format(len(stream.patterns), len(everything.patterns)))
     if stream.observed_s[0] >= stream.observed_s[1]:  # the first error came after this hour
         return CorrelationSet(organization_id=organization_id, rows=()), 0
     project_ids = tuple(project.id for project in projects)
@@ -92,15 +113,21 @@ def causes_of(relations: CorrelationSet | None) -> Mapping[PatternId, float]:
     return sums
 
 
+def newest_of(patterns: int) -> int:
+    """Return how many errors of each of so many patterns are looked at."""
+    return max(_FEWEST, min(NEWEST, MOST_EVENTS // max(1, patterns)))
+
+
 async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], until: datetime) -> _Stream:
     since = until - WINDOW
     patterns: list[tuple[ProjectId, PatternFact]] = []
     parts: list[tuple[Floats, Integers]] = []
     complete: list[Floats] = []
-    for project in projects:
-        facts = await source.patterns(project.id, since=since)
-        events = await source.events(project.id, since=since, until=until, newest=NEWEST)
-        times, codes, since_s = await asyncio.to_thread(_thinned, facts, events, since.timestamp())
+    known = [(project, await source.patterns(project.id, since=since)) for project in projects]
+    newest = newest_of(sum(len(facts) for _, facts in known))
+    for project, facts in known:
+        events = await source.events(project.id, since=since, until=until, newest=newest)
+        times, codes, since_s = await asyncio.to_thread(_ordered, facts, events, since.timestamp())
         parts.append((times, codes + len(patterns)))
         complete.append(since_s)
         patterns += [(project.id, fact) for fact in facts]
@@ -127,29 +154,32 @@ async def _read(source: AnalysisSource, projects: Sequence[AnalysedProject], unt
     )
 
 
-def _thinned(
+def _most_active(stream: _Stream, most: int) -> _Stream:
+    """Return the events of the patterns that have the most."""
+    if len(stream.patterns) <= most:
+        return stream
+    counts = np.bincount(stream.codes, minlength=len(stream.patterns))
+    kept = np.sort(np.argsort(-counts, kind="stable")[:most])
+    codes = places(kept, stream.codes)
+    return replace(
+        stream,
+        patterns=tuple(stream.patterns[code] for code in kept.tolist()),
+        times_s=stream.times_s[codes >= 0],
+        codes=codes[codes >= 0],
+        since_s=stream.since_s[kept],
+    )
+
+
+def _ordered(
     facts: Sequence[PatternFact], events: EventRows, start_s: float
 ) -> tuple[Floats, Integers, Floats]:
-    """Return the newest times of each pattern, whose they are, and since when they are all there are.
-
-    The newest of each group hold the newest of all groups of a pattern.
-    """
+    """Return the times of each pattern, sorted, whose they are, and since when they are all there are."""
     ids = np.array([fact.id for fact in facts], dtype=np.int64)
     codes = places(ids, events.keys)
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(len(facts) + 1))
-    times, owners = [], []
-    since_s = np.full(len(facts), start_s)
-    for code in range(len(facts)):
-        found = events.times_s[order[starts[code] : starts[code + 1]]]
-        kept = thin(found, NEWEST)
-        if len(found) >= NEWEST:
-            since_s[code] = kept[0]
-        times.append(kept)
-        owners.append(np.full(len(kept), code, dtype=np.int64))
-    if not times:
-        return np.zeros(0), np.zeros(0, dtype=np.int64), since_s
-    return np.concatenate(times), np.concatenate(owners), since_s
+    times, codes = events.times_s[codes >= 0], codes[codes >= 0]
+    order = np.lexsort((times, codes))
+    since_s = np.array([events.cut_s.get(fact.id, start_s) for fact in facts], dtype=np.float64)
+    return times[order], codes[order], since_s
 
 
 async def _rises(

@@ -75,6 +75,13 @@ class AnalysisSettings:
     """What looks at the stored errors: anomalies, correlations, forecasts, risks."""
 
     is_enabled: bool = _setting(True, "Let `up` run the process that analyses.")  # noqa: FBT003
+    keep_days: int = _setting(
+        400,
+        "Anomalies that ended, changes, and notes of when errors were taken in are kept this long.",
+        unit="days",
+        low=60,
+        high=3650,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,11 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
         index=index,
         processes=settings.worker.processes,
     )
-    house = HouseKeeping(worker, retention=timedelta(days=settings.retention_days))
+    house = HouseKeeping(
+        worker,
+        retention=timedelta(days=settings.retention_days),
+        findings=timedelta(days=settings.analysis.keep_days),
+    )
     collector = Collector(time.monotonic)
     beside = (
         asyncio.create_task(house.run(stop), name="housekeeping"),
@@ -156,11 +160,17 @@ class HouseKeeping:
     """What is done now and then, beside the processing: partitions ahead, retention, dictionaries."""
 
     def __init__(
-        self, worker: Worker, *, retention: timedelta, clock: Callable[[], float] = time.monotonic
+        self,
+        worker: Worker,
+        *,
+        retention: timedelta,
+        findings: timedelta,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep what to look after; the first ``keep`` does everything once."""
+        """Keep what to look after, and how long errors and findings are kept; the first ``keep`` does all."""
         self._worker = worker
         self._retention = retention
+        self._findings = findings
         self._clock = clock
         self._due_at = float("-inf")
 
@@ -184,7 +194,10 @@ class HouseKeeping:
         if now >= self._due_at:
             await self._worker.dictionaries.load(self._worker.store)
             await self._worker.store.keep_house(
-                today=datetime.now(UTC).date(), retention=self._retention, minutes=MINUTES_KEPT
+                today=datetime.now(UTC).date(),
+                retention=self._retention,
+                minutes=MINUTES_KEPT,
+                findings=self._findings,
             )
             self._due_at = now + _HOUSE_EVERY_S
         if self._worker.dictionaries.is_ready:

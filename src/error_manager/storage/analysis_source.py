@@ -6,7 +6,7 @@ Only the analysis imports this: a serving process loads no numpy.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -30,7 +30,7 @@ class AnalysedProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternFact:
-    """A pattern as far as the analysis goes by it."""
+    """A pattern as far as the analysis goes by it; ``weight`` is its business weight in its project."""
 
     id: PatternId
     title: str
@@ -47,6 +47,7 @@ class PatternFact:
     regressed_at: datetime | None
     first_release: str
     users: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +65,14 @@ class CountRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRows:
-    """When errors of patterns happened: shape (n,) each; seconds since the epoch, in no order."""
+    """When errors of patterns happened: shape (n,) each; seconds since the epoch, in no order.
+
+    ``cut_s``: since when all errors of a pattern are here, of those that have more before.
+    """
 
     keys: Integers
     times_s: Floats
+    cut_s: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,28 @@ class ReleaseSeen:
     at: datetime
 
 
+def newest_events(
+    keys: Integers, times_s: Floats, *, newest: int, starts: Mapping[int, float] | None = None
+) -> EventRows:
+    """Return the newest errors of each pattern.
+
+    Args:
+        keys: whose each error is, shape (n,).
+        times_s: when it happened, shape (n,).
+        newest: most errors of a pattern, >= 1.
+        starts: since when the errors given here are all there are, of patterns that have more before.
+    """
+    order = np.lexsort((times_s, keys))
+    keys, times_s = keys[order], times_s[order]
+    numbers, counts = np.unique(keys, return_counts=True)
+    ends = np.cumsum(counts)
+    is_kept = np.repeat(ends, counts) - np.arange(len(keys)) <= newest
+    is_full = counts >= newest
+    oldest = times_s[ends[is_full] - newest]
+    cut_s = {**(starts or {}), **dict(zip(numbers[is_full].tolist(), oldest.tolist(), strict=True))}
+    return EventRows(keys=keys[is_kept], times_s=times_s[is_kept], cut_s=cut_s)
+
+
 class AnalysisSource(Protocol):
     """What was stored, by pattern as the map of groups is now; [since, until) everywhere.
 
@@ -131,7 +158,10 @@ class AnalysisSource(Protocol):
     async def events(
         self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
     ) -> EventRows:
-        """Return when the errors of each pattern happened, the ``newest`` ones of each group at most."""
+        """Return when the errors of each pattern happened, of each pattern the ``newest`` ones at most.
+
+        Of a pattern whose errors stand for several each it may be fewer: as many as happened so often.
+        """
         ...
 
     async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
@@ -166,4 +196,11 @@ class AnalysisSource(Protocol):
 
     async def cursors(self) -> Mapping[int, Cursor]:
         """Return up to where each slot of the inbox was processed."""
+        ...
+
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot, None = nothing waits.
+
+        Those are missing of which nobody has told since then.
+        """
         ...

@@ -287,7 +287,10 @@ class ErrorStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project; ``subject_key`` (32 bytes) keys the hashes of persons."""
+    """A project; ``subject_key`` (32 bytes) keys the hashes of persons.
+
+    ``weight`` says how much it matters to the business, 0.25 to 4; 1 is usual.
+    """
 
     id: ProjectId
     name: str
@@ -295,6 +298,7 @@ class Project:
     platform: str = ""
     organization_id: int = 1
     subject_key: bytes = field(default=b"", repr=False)
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -582,7 +586,10 @@ class PatternFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternRow:
-    """A pattern as lists show it. ``trend`` is errors per bucket over the listed time, oldest first."""
+    """A pattern as lists show it. ``trend`` is errors per bucket over the listed time, oldest first.
+
+    ``weight`` is how much it matters to the business, as a person set it; that of its project comes on top.
+    """
 
     id: PatternId
     project_id: ProjectId
@@ -603,6 +610,7 @@ class PatternRow:
     ignore_until: datetime | None = None
     first_release: str = ""
     last_release: str = ""
+    weight: float = 1.0
     trend: tuple[int, ...] = ()
 
 
@@ -795,7 +803,8 @@ class PatternChangeRow:
 
     ``others`` are the patterns that a merge or split was about, ``undone`` is the action an undo took back,
     ``is_template`` says that no person merged, but that the messages have one template. ``note`` and
-    ``release`` are what the person who resolved it wrote, and the release that brings the fix.
+    ``release`` are what the person who resolved it wrote, and the release that brings the fix. ``weight`` is
+    the business weight that was set.
     """
 
     id: int
@@ -807,6 +816,7 @@ class PatternChangeRow:
     is_template: bool = False
     note: str = ""
     release: str = ""
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -968,6 +978,22 @@ class QueryStore(Protocol):
         """
         ...
 
+    async def change_weight(
+        self,
+        pattern_id: PatternId,
+        weight: float,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Set the business weight of a pattern (0.25 to 4), keep what it was in its history, return it.
+
+        A weight that it has already is no change. A merge keeps that of the pattern that stays; what is split
+        off as a new pattern begins with that of the pattern it was in.
+        """
+        ...
+
     async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:
         """Return the groups of a pattern, most frequent first."""
         ...
@@ -1022,7 +1048,7 @@ class QueryStore(Protocol):
         person_id: int | None,
         now: datetime,
     ) -> PatternRow:
-        """Take back the last change of a pattern that was not undone yet: of status, a merge or a split.
+        """Take back the last change that was not undone yet: of status or weight, a merge or a split.
 
         Errors that came since belong to their groups and move with them. Return the pattern.
 
@@ -1111,6 +1137,14 @@ class AccessStore(Protocol):
 
         Raises:
             ValidationError: the id is taken.
+        """
+        ...
+
+    async def set_weight(self, project_id: ProjectId, weight: float) -> Project:
+        """Set the business weight of a project (0.25 to 4) and return the project.
+
+        Raises:
+            NotFoundError: there is no such project.
         """
         ...
 

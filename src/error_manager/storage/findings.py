@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
+from error_manager.analysis.risk import WEIGHED, Factor, reweighted
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.base import Page
 
@@ -383,6 +384,26 @@ def joined_analyses(analyses: Iterable[PatternAnalysis]) -> tuple[PatternAnalysi
     return tuple(found.values())
 
 
+def reweighted_analysis(analysis: PatternAnalysis, weight: float) -> PatternAnalysis:
+    """Return an analysis with its risk under another business weight, the other factors as they are.
+
+    Args:
+        analysis: what is stored; without a risk it stays as it is.
+        weight: the effective one, of the pattern in its project.
+    """
+    if analysis.risk is None or analysis.risk_factors is None:
+        return analysis
+    value, weighed = reweighted({one.name: one.points for one in analysis.risk_factors}, weight)
+    others = [one for one in analysis.risk_factors if one.name not in WEIGHED]
+    factors = sorted([*others, *risk_factors(weighed)], key=lambda one: -abs(one.points))
+    return replace(analysis, risk=value, risk_factors=tuple(factors))
+
+
+def risk_factors(factors: Iterable[Factor]) -> tuple[RiskFactor, ...]:
+    """Return the factors of a risk as they are kept."""
+    return tuple(RiskFactor(name=one.name, points=one.points, reason=one.text) for one in factors)
+
+
 def correlation_rank(row: CorrelationRow) -> int:
     """Return what the list of correlations is sorted by: the four decimals of the score."""
     return round(row.score * 10_000)
@@ -419,6 +440,14 @@ class FindingStore(Protocol):
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands; it starts anew."""
+        ...
+
+    async def reweigh(self, project_id: ProjectId, pattern_id: PatternId | None = None) -> None:
+        """Make the stored risks of one pattern or of all of a project follow the business weights of now.
+
+        Only what the weight decides is computed anew, from the stored factors. All of a project are done in
+        one pass in parts, each kept at once.
+        """
         ...
 
     async def start_anew(self, project_id: ProjectId) -> None:

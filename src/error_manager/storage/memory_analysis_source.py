@@ -18,6 +18,7 @@ from error_manager.storage.analysis_source import (
     Reach,
     ReleaseSeen,
     TagShare,
+    newest_events,
 )
 from error_manager.storage.base import Cursor, StoredError
 from error_manager.storage.rollup import facets
@@ -48,6 +49,10 @@ class MemoryAnalysisSource:
         self.known_releases: set[tuple[ProjectId, str, str]] = set()
         """Project, environment and version of releases that are changes already."""
         self.slots: dict[int, Cursor] = {}
+        self.weights: dict[tuple[ProjectId, PatternId], float] = {}
+        """Business weights of patterns in their projects, where they are not 1."""
+        self.told: dict[int, tuple[datetime, datetime | None]] = {}
+        """When it was told of each slot since when something waits in it."""
 
     async def projects(self) -> tuple[AnalysedProject, ...]:
         """Return all projects."""
@@ -59,7 +64,10 @@ class MemoryAnalysisSource:
         grouped: dict[PatternId, list[StoredError]] = defaultdict(list)
         for error in self._of(project_id):
             grouped[self._home(error)].append(error)
-        facts = (_fact(number, grouped[number]) for number in sorted(grouped))
+        facts = (
+            _fact(number, grouped[number], self.weights.get((project_id, number), 1.0))
+            for number in sorted(grouped)
+        )
         return tuple(fact for fact in facts if fact.last_seen >= since)
 
     async def minutes(self, project_id: ProjectId, *, since: datetime, until: datetime) -> CountRows:
@@ -87,13 +95,11 @@ class MemoryAnalysisSource:
         self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
     ) -> EventRows:
         """Return when the errors of each pattern happened."""
-        grouped: dict[GroupId, list[StoredError]] = defaultdict(list)
-        for error in self._between(project_id, since, until):
-            grouped[error.entry.fingerprint.group_id].append(error)
-        kept = [error for errors in grouped.values() for error in errors[-newest:]]
-        return EventRows(
-            keys=np.array([self._home(error) for error in kept], dtype=np.int64),
-            times_s=np.array([error.event.timestamp.timestamp() for error in kept], dtype=np.float64),
+        found = self._between(project_id, since, until)
+        return newest_events(
+            np.array([self._home(error) for error in found], dtype=np.int64),
+            np.array([error.event.timestamp.timestamp() for error in found], dtype=np.float64),
+            newest=newest,
         )
 
     async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
@@ -161,6 +167,10 @@ class MemoryAnalysisSource:
         """Return up to where each slot of the inbox was processed."""
         return self.slots
 
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot."""
+        return {slot: oldest for slot, (told_at, oldest) in self.told.items() if told_at >= since}
+
     # --- parts ---------------------------------------------------------------------------------------------
 
     def _home(self, error: StoredError) -> PatternId:
@@ -207,7 +217,7 @@ def _share(counts: Mapping[tuple[PatternId, str, str], int], number: PatternId, 
     )
 
 
-def _fact(number: PatternId, errors: Sequence[StoredError]) -> PatternFact:
+def _fact(number: PatternId, errors: Sequence[StoredError], weight: float) -> PatternFact:
     first, last = errors[0], errors[-1]
     return PatternFact(
         id=number,
@@ -225,4 +235,5 @@ def _fact(number: PatternId, errors: Sequence[StoredError]) -> PatternFact:
         regressed_at=None,
         first_release=first.event.release,
         users=len({error.user_key for error in errors if error.user_key}),
+        weight=weight,
     )

@@ -30,6 +30,7 @@ from error_manager.storage.findings import (
     Scope,
     correlation_rank,
     joined_analyses,
+    reweighted_analysis,
     risk_rank,
 )
 from error_manager.storage.keyset import cursor_number, encode_cursor, number_cursor, time_cursor
@@ -53,6 +54,8 @@ class MemoryFindings:
         self._feedback: dict[object, Feedback] = {}
         self._last_id = 0
         self.resolved: dict[PatternId, Fix] = {}
+        self.weights: dict[PatternId, float] = {}
+        """Business weights of patterns in their projects, where they are not 1."""
 
     async def keep(self, findings: Findings) -> None:
         """Keep what a step found, all of it at once."""
@@ -93,6 +96,12 @@ class MemoryFindings:
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands."""
         self._states.pop((project_id, kind), None)
+
+    async def reweigh(self, project_id: ProjectId, pattern_id: PatternId | None = None) -> None:
+        """Make the stored risks follow the business weights of now."""
+        for number, known in self._analysis.items():
+            if known.project_id == project_id and pattern_id in {None, number}:
+                self._analysis[number] = reweighted_analysis(known, self.weights.get(number, 1.0))
 
     async def start_anew(self, project_id: ProjectId) -> None:
         """Remove where all steps stand in a project, and its anomalies."""

@@ -46,6 +46,7 @@ class HeldPattern:
     hash: str
     first: StoredError
     state: PatternState = field(default_factory=PatternState)
+    weight: float = 1.0
     merged_into: PatternId | None = None
 
 
@@ -53,7 +54,8 @@ class HeldPattern:
 class Change:
     """A line of a pattern's history and what an undo of it puts back.
 
-    ``main`` is the line of the merge or split that this one is about, itself or that of the other pattern.
+    ``main`` is the line of the merge or split that this one is about, itself or that of the other pattern,
+    ``weight`` the one that this line's took the place of.
     """
 
     pattern: PatternId
@@ -63,6 +65,7 @@ class Change:
     groups: Mapping[GroupKey, Placed] = field(default_factory=dict)
     undoes: int = 0
     by: str = PERSON
+    weight: float | None = None
 
 
 class GroupMap:
@@ -118,6 +121,12 @@ class GroupMap:
         """Change the state of a pattern."""
         self._note(pattern, action, now, states=self._kept([pattern]), note=note, release=release)
         pattern.state = state
+
+    def set_weight(self, pattern: HeldPattern, weight: float, *, now: datetime) -> None:
+        """Change the weight of a pattern; one that it has already is no change."""
+        if weight != pattern.weight:
+            self._note(pattern, "weighted", now, weights=(pattern.weight, weight))
+            pattern.weight = weight
 
     def merge(
         self,
@@ -180,6 +189,7 @@ class GroupMap:
                 title=title or origins[0].title,
                 hash=f"split off as {number}",
                 first=origins[0].first,
+                weight=pattern.weight,
                 merged_into=pattern.id,
             )
             self.patterns[number] = home
@@ -210,9 +220,12 @@ class GroupMap:
         last = open_changes[-1]
         if last.main:
             self._take_back(last.main, now)
+            return
+        if last.weight is not None:
+            pattern.weight = last.weight
         else:
             (pattern.state, _, _) = last.states[pattern.id]
-            self._note(pattern, "undone", now, undoes=last.row)
+        self._note(pattern, "undone", now, undoes=last.row)
 
     # --- parts ---------------------------------------------------------------------------------------------
 
@@ -286,6 +299,7 @@ class GroupMap:
         by: str = PERSON,
         note: str = "",
         release: str = "",
+        weights: tuple[float | None, float | None] = (None, None),
     ) -> int:
         number = len(self._changes) + 1
         row = PatternChangeRow(
@@ -297,6 +311,7 @@ class GroupMap:
             is_template=by == TEMPLATE,
             note=note,
             release=release,
+            weight=weights[1],
         )
         self._changes.append(
             Change(
@@ -307,6 +322,7 @@ class GroupMap:
                 groups=groups or {},
                 undoes=undoes.id if undoes else 0,
                 by=by,
+                weight=weights[0],
             )
         )
         return number

@@ -235,6 +235,20 @@ class MemoryQueries:
         self._map.set_state(pattern, state, action=_ACTIONS[status], now=now, note=note, release=release)
         return await self.pattern(pattern.id)
 
+    async def change_weight(
+        self,
+        pattern_id: PatternId,
+        weight: float,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,  # noqa: ARG002  # names are in PostgreSQL only
+        now: datetime,
+    ) -> PatternRow:
+        """Set the business weight of a pattern and keep what it was."""
+        pattern = self._map.find(pattern_id, project_ids)
+        self._map.set_weight(pattern, weight, now=now)
+        return await self.pattern(pattern.id)
+
     async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:
         """Return the groups of a pattern, most frequent first."""
         pattern = self._map.patterns[pattern_id]
@@ -473,6 +487,7 @@ class MemoryQueries:
             ignore_until=pattern.state.ignore_until,
             first_release=oldest.event.release,
             last_release=last.event.release,
+            weight=pattern.weight,
             trend=trend,
         )
 

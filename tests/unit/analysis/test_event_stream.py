@@ -3,16 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from error_manager.analysis.common_burst import common_bursts
-from error_manager.analysis.event_stream import build_stream, spaced, thin
+from error_manager.analysis.event_stream import build_stream, spaced
 
 TIMES = st.lists(st.floats(min_value=0, max_value=1e6, allow_nan=False), max_size=50)
-
-
-@given(TIMES, st.integers(min_value=1, max_value=60))
-def test_thinning_keeps_the_newest(times, limit):
-    """At most so many, sorted, and none left out is newer than one kept."""
-    kept = thin(np.array(times), limit)
-    assert kept.tolist() == sorted(times)[-limit:]
 
 
 @given(TIMES, st.floats(min_value=1, max_value=1e5))

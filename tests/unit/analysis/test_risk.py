@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from error_manager.analysis.risk import RiskFacts, risk, smoothed, steady_ratio
+from error_manager.analysis.risk import (
+    WEIGHED,
+    RiskFacts,
+    effective_weight,
+    reweighted,
+    risk,
+    steady_ratio,
+)
 from error_manager.core.types import Severity
 
 facts_of = st.builds(
@@ -70,6 +77,25 @@ def test_the_points_add_up(facts):
     score = risk(facts)
     assert 0 <= score.value <= 100
     assert math.isclose(math.fsum(factor.points for factor in score.factors), score.value, abs_tol=1e-9)
+
+
+@given(facts_of, st.floats(0.01, 100))
+def test_another_weight_gives_what_computing_anew_does(facts, weight):
+    """To the last bit, from the points alone: those that the weight decides are replaced, others stay."""
+    points = {factor.name: factor.points for factor in risk(facts).factors}
+    value, weighed = reweighted(points, weight)
+    anew = risk(replace(facts, business_weight=weight))
+    assert value == anew.value
+    assert set(weighed) == {factor for factor in anew.factors if factor.name in WEIGHED}
+
+
+@pytest.mark.parametrize(
+    ("project", "pattern", "weight"),
+    [(1, 1, 1), (2, 1, 2), (2, 0.5, 1), (4, 2, 4), (0.5, 0.25, 0.25), (0.25, 4, 1)],
+)
+def test_the_weights_of_project_and_pattern_are_multiplied(project, pattern, weight):
+    """And cut to what a single one may be."""
+    assert effective_weight(project, pattern) == weight
 
 
 @given(facts_of, st.floats(0, 1000))
@@ -144,10 +170,3 @@ def test_few_errors_do_not_make_a_ratio():
     """Three instead of one: 8/6; 300 instead of 100: nearly 3."""
     assert steady_ratio(3, 1) == pytest.approx(8 / 6)
     assert steady_ratio(300, 100) == pytest.approx(305 / 105)
-
-
-def test_smoothing_falls_by_half_in_twelve_hours_and_rises_at_once():
-    """A half-life of 12 hours downwards, none upwards."""
-    assert smoothed(None, 40.0, hours=1) == 40.0
-    assert smoothed(40.0, 60.0, hours=1) == 60.0
-    assert smoothed(60.0, 40.0, hours=12) == pytest.approx(50.0)

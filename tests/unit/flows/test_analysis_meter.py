@@ -11,6 +11,7 @@ from error_manager.core.errors import (
     IndexUnavailableError,
     PoisonBatchError,
     StaleCursorError,
+    StorageBusyError,
     StorageError,
     StorageUnavailableError,
 )
@@ -45,7 +46,15 @@ async def test_what_steps_cost_is_summed_over_projects():
 
 
 @pytest.mark.parametrize(
-    "kind", [ValueError, StorageError, PoisonBatchError, StaleCursorError, IndexUnavailableError]
+    "kind",
+    [
+        ValueError,
+        StorageError,
+        StorageBusyError,
+        PoisonBatchError,
+        StaleCursorError,
+        IndexUnavailableError,
+    ],
 )
 async def test_a_fault_is_kept_with_the_run(kind):
     """The step has no result in this project; the next project has its own."""
@@ -58,6 +67,18 @@ async def test_a_fault_is_kept_with_the_run(kind):
         10,
         f"project 1: {kind.__name__}: odd\N{REPLACEMENT CHARACTER}",
     )
+
+
+async def test_a_note_is_kept_with_a_run_that_is_done():
+    """Beside what failed elsewhere."""
+    meter = _meter()
+    await meter.run("a", ProjectId(1), _found("x"))
+    meter.note("a", ProjectId(1), "in part")
+    assert [(run.is_done, run.detail) for run in meter.runs()] == [(True, "project 1: in part")]
+    await meter.run("a", ProjectId(2), _fails(ValueError("odd")))
+    assert [(run.is_done, run.detail) for run in meter.runs()] == [
+        (False, "project 2: ValueError: odd; project 1: in part")
+    ]
 
 
 async def test_an_absent_database_ends_the_round():

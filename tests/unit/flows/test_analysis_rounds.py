@@ -11,6 +11,7 @@ from error_manager.core.errors import (
     IndexUnavailableError,
     PoisonBatchError,
     StaleCursorError,
+    StorageBusyError,
     StorageError,
     StorageUnavailableError,
 )
@@ -23,7 +24,7 @@ from error_manager.storage.memory_findings import MemoryFindings
 
 ONE, TWO = ProjectId(1), ProjectId(2)
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
-FAULTS = [StorageError, PoisonBatchError, StaleCursorError, IndexUnavailableError]
+FAULTS = [StorageError, StorageBusyError, PoisonBatchError, StaleCursorError, IndexUnavailableError]
 
 
 class _Inbox:
@@ -51,6 +52,12 @@ class _Findings(MemoryFindings):
     def __init__(self, is_refused=lambda _: False, error=None):
         super().__init__({})
         self.is_refused, self.error = is_refused, error
+        self.unread = set()
+
+    async def state(self, project_id, kind):
+        if project_id in self.unread:
+            raise self.error
+        return await super().state(project_id, kind)
 
     async def keep(self, findings):
         if self.is_refused(findings):
@@ -111,6 +118,18 @@ async def test_a_fault_in_one_project_leaves_the_hours_of_the_others_alone(kind)
     )
     svc = HourServices(**_shared(findings), diagnoser=None, samples=None, index=None)
     await analyze_hours(svc)
+    assert await svc.findings.state(ONE, HOURS) is None
+    assert (await svc.findings.state(TWO, HOURS)).through_at == NOW.replace(minute=0)
+    assert (await _outcomes(svc))["position"] is False
+
+
+async def test_a_project_whose_standing_cannot_be_read_leaves_the_hours_of_the_others_alone():
+    """Nobody knows whether it is due: it waits for the next round."""
+    findings = _Findings(error=StorageBusyError("locked"))
+    findings.unread = {ONE}
+    svc = HourServices(**_shared(findings), diagnoser=None, samples=None, index=None)
+    await analyze_hours(svc)
+    findings.unread = set()
     assert await svc.findings.state(ONE, HOURS) is None
     assert (await svc.findings.state(TWO, HOURS)).through_at == NOW.replace(minute=0)
     assert (await _outcomes(svc))["position"] is False

@@ -14,12 +14,17 @@ STEP = timedelta(seconds=15)
 class _World:
     def __init__(self):
         self.now, self.is_taking, self.is_away = START, True, False
-        self.told = []
+        self.told, self.waiting_told = [], []
 
     async def note(self, start, end):
         if self.is_away:
             raise StorageUnavailableError("away")
         self.told.append((start, end))
+
+    async def note_waiting(self, at):
+        if self.is_away:
+            raise StorageUnavailableError("away")
+        self.waiting_told.append(at)
 
     async def steps(self, count, collecting):
         for _ in range(count):
@@ -28,7 +33,9 @@ class _World:
 
 
 def _collecting(world):
-    return Collecting(world.note, is_taking=lambda: world.is_taking, clock=lambda: world.now)
+    return Collecting(
+        world.note, world.note_waiting, is_taking=lambda: world.is_taking, clock=lambda: world.now
+    )
 
 
 async def test_the_span_grows_over_an_absence_of_the_database():
@@ -54,3 +61,11 @@ async def test_the_span_ends_when_errors_are_refused():
     await world.steps(2, collecting)
     begun = START + 4 * STEP
     assert world.told[-2:] == [(begun, begun), (begun, begun + STEP)]
+
+
+async def test_what_waits_is_told_while_errors_are_refused():
+    """The inbox is full: that is when most waits."""
+    world = _World()
+    world.is_taking = False
+    await world.steps(2, _collecting(world))
+    assert (world.told, world.waiting_told) == ([], [START, START + STEP])

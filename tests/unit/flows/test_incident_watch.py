@@ -11,7 +11,7 @@ from tests.contract.finding_store_contract import NOW, ONE, PATTERNS, TWO, anoma
 
 from error_manager.flows import incident_watch
 from error_manager.flows.incident_watch import INCIDENT, find_incidents
-from error_manager.storage.analysis_source import AnalysedProject, EventRows
+from error_manager.storage.analysis_source import AnalysedProject, newest_events
 from error_manager.storage.findings import AnomalyFilter, CorrelationSet, Findings, Scale
 from error_manager.storage.memory_findings import MemoryFindings
 
@@ -33,9 +33,10 @@ class Events:
     async def events(self, project_id, *, since, until, newest):
         self.reads += 1
         found = self.of[project_id]
-        return EventRows(
-            keys=np.concatenate([np.full(len(times), key) for key, times in found.items()]).astype(np.int64),
-            times_s=np.concatenate(list(found.values())),
+        return newest_events(
+            np.concatenate([np.full(len(times), key) for key, times in found.items()]).astype(np.int64),
+            np.concatenate(list(found.values())),
+            newest=newest,
         )
 
 

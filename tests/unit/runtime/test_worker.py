@@ -20,7 +20,7 @@ class _Store:
         self.refusals = refusals
         self.kept = 0
 
-    async def keep_house(self, *, today, retention, minutes):
+    async def keep_house(self, *, today, retention, minutes, findings):
         self.kept += 1
         if self.kept <= self.refusals:
             raise StorageUnavailableError
@@ -64,7 +64,9 @@ def _house(store, now, *, dictionaries=None, session=None):
     worker = SimpleNamespace(
         store=store, dictionaries=dictionaries or _Dictionaries(), session=session or _Lease()
     )
-    return HouseKeeping(worker, retention=timedelta(days=30), clock=lambda: now[0])
+    return HouseKeeping(
+        worker, retention=timedelta(days=30), findings=timedelta(days=400), clock=lambda: now[0]
+    )
 
 
 async def test_the_house_is_kept_once_an_hour():

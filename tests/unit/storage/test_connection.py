@@ -6,7 +6,12 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
-from error_manager.core.errors import PoisonBatchError, StorageError, StorageUnavailableError
+from error_manager.core.errors import (
+    PoisonBatchError,
+    StorageBusyError,
+    StorageError,
+    StorageUnavailableError,
+)
 from error_manager.storage.postgres.connection import connection_parameters, translate
 
 
@@ -16,10 +21,12 @@ from error_manager.storage.postgres.connection import connection_parameters, tra
         (psycopg.errors.AdminShutdown(), StorageUnavailableError),
         (psycopg.errors.CannotConnectNow(), StorageUnavailableError),
         (psycopg.errors.ConnectionFailure(), StorageUnavailableError),
-        (psycopg.errors.DeadlockDetected(), StorageUnavailableError),
-        (psycopg.errors.SerializationFailure(), StorageUnavailableError),
-        (psycopg.errors.LockNotAvailable(), StorageUnavailableError),
-        (psycopg.errors.QueryCanceled(), StorageUnavailableError),
+        (psycopg.errors.DeadlockDetected(), StorageBusyError),
+        (psycopg.errors.SerializationFailure(), StorageBusyError),
+        (psycopg.errors.LockNotAvailable(), StorageBusyError),
+        (psycopg.errors.QueryCanceled(), StorageBusyError),
+        (psycopg.errors.OutOfMemory(), StorageBusyError),
+        (psycopg.errors.ConfigurationLimitExceeded(), StorageBusyError),
         (psycopg.errors.DiskFull(), StorageUnavailableError),
         (psycopg.errors.TooManyConnections(), StorageUnavailableError),
         (psycopg.errors.IoError(), StorageUnavailableError),
@@ -39,8 +46,8 @@ from error_manager.storage.postgres.connection import connection_parameters, tra
     ],
     ids=lambda value: getattr(type(value), "__name__", ""),
 )
-def test_a_foreign_exception_means_one_of_three_things(error, expected):
-    """Try again, refuse the data, or a fault of ours."""
+def test_a_foreign_exception_means_one_of_four_things(error, expected):
+    """The database is away, has no room for this now, refuses the data, or it is a fault of ours."""
     assert type(translate(error)) is expected
 
 

@@ -29,7 +29,7 @@ from error_manager.monitoring.insights import Evidence as InsightEvidence
 from error_manager.monitoring.insights import Insight, InsightKind
 from error_manager.monitoring.progress import Progress
 from error_manager.monitoring.sentence import Part, Target, TargetKind, words
-from error_manager.storage.base import ValueCount
+from error_manager.storage.base import PatternChangeRow, ValueCount
 from error_manager.storage.findings import (
     Anomaly,
     Change,
@@ -311,7 +311,9 @@ def draw_connect(made_up, say, *, has_arrived=False):
     view = made_up["connect_view"](say, has_arrived=has_arrived)
     made = snippets(url=view.url, key=view.key.key, dsn=view.dsn)
     values = arrival_values(view, made_up["detail"](say) if has_arrived else None)
-    return render("connect.html", frame=frame(made_up, say), snippets=made, now=made_up["NOW"], **values)
+    return render(
+        "connect.html", frame=frame(made_up, say), snippets=made, said="", now=made_up["NOW"], **values
+    )
 
 
 def draw_arrived(made_up, say):
@@ -564,6 +566,35 @@ def test_a_pattern_page_tells_who_merged_what_and_what_it_is_like(made_up):
     ):
         assert wanted in text, wanted
     assert text.count("Split off") == 1
+
+
+def test_history_says_what_importance_was_set(made_up):
+    """In words, and that it was taken back."""
+    set_to = PatternChangeRow(id=1, at=made_up["NOW"], action="weighted", person="Ada", weight=4.0)
+    taken = PatternChangeRow(id=2, at=made_up["NOW"], action="undone", undone="weighted")
+    view = made_up["pattern_view"](changes=(taken, set_to))
+    values = pattern_values(view, "14d", made_up["NOW"])
+    page = render("pattern.html", frame=frame(made_up, made_up["same"]), **values)
+    text = " ".join("".join(read(page).text).split())
+    assert "importance set to highest by Ada" in text
+    assert "undone: importance" in text
+
+
+def test_the_card_says_the_importance_of_pattern_and_project(made_up):
+    """That of the project only where it is not the usual one."""
+    view, answers = made_up["pattern_view"](), _answers(made_up, made_up["same"])
+    weighty = replace(
+        view, pattern=replace(view.pattern, weight=0.5), project=replace(view.project, weight=2.0)
+    )
+    texts = []
+    for shown in (view, weighty):
+        values = pattern_values(shown, "14d", made_up["NOW"], answers=answers)
+        html = render("pattern.html", frame=frame(made_up, made_up["same"]), **values)
+        assert html.count('<option value="1" selected>normal') == (shown is view)
+        texts.append(html.partition('class="em-importance"')[2].partition("</form>")[0])
+    assert "project" not in texts[0].partition(">")[2]
+    assert '<option value="0.5" selected>low (x0.5)' in texts[1]
+    assert 'times the <a href="/projects/1/connect">project</a>: high' in texts[1]
 
 
 def test_a_regression_is_not_offered_to_be_undone(made_up):

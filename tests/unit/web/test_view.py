@@ -14,6 +14,8 @@ from error_manager.integrations.web.view import (
     absolute_time,
     compact,
     exact,
+    importance_choices,
+    importance_word,
     iso_time,
     offset_text,
     package_of,
@@ -265,3 +267,13 @@ def test_the_library_of_a_frame_is_its_package(module, filename, package, name):
 def test_a_tag_leads_to_its_patterns_when_the_search_can_say_it(key, value, url):
     """Clicking a tag filters; what the search language cannot say is no link."""
     assert tag_url(key, value) == url
+
+
+def test_what_may_be_chosen_as_importance_has_words():
+    """Four words; a weight that only the API can set stands among them as a number, and is the one now."""
+    offered = [("0.5", "low (x0.5)"), ("1", "normal"), ("2", "high (x2)"), ("4", "highest (x4)")]
+    assert [choice[:2] for choice in importance_choices(2.0)] == offered
+    assert [choice[0] for choice in importance_choices(2.0) if choice[2]] == ["2"]
+    assert importance_choices(0.3)[0] == ("0.3", "x0.3", True)
+    assert [choice[:2] for choice in importance_choices(0.3)[1:]] == offered
+    assert (importance_word(1.0), importance_word(3.0)) == ("normal", "x3")

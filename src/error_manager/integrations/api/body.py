@@ -12,6 +12,14 @@ from error_manager.core.types import FieldError
 from error_manager.security.auth import check_json
 
 T = TypeVar("T")
+
+
+class WeightBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How much something matters to the business, 0.25 to 4; 1 is usual."""
+
+    weight: float | None = None
+
+
 _PREFIX: Final = "$."
 
 

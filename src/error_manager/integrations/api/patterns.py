@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import Request, Router, get, post
+from litestar import Request, Router, get, post, put
 from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from error_manager.analysis.parameters import Parameter
 from error_manager.decoding.json_text import clean_text
-from error_manager.flows import monitoring
+from error_manager.flows import monitoring, weights
 from error_manager.integrations.api import parameters
-from error_manager.integrations.api.body import read_json
+from error_manager.integrations.api.body import WeightBody, read_json
 from error_manager.integrations.api.parameters import (
     Cursor,
     Environment,
@@ -217,8 +217,19 @@ async def reopen(services: Services, request: Request[Caller, Any, Any], number:
 
 @post("/{number:int}/undo", summary="Undo the last change of a pattern", status_code=HTTP_200_OK)
 async def undo(services: Services, request: Request[Caller, Any, Any], number: PatternNumber) -> PatternRow:
-    """Take back the last resolve, ignore, reopen, merge or split."""
+    """Take back the last resolve, ignore, reopen, weight, merge or split."""
     return await monitoring.undo(services, parameters.pattern_id(number), person_id=request.user.person_id)
+
+
+@put("/{number:int}/weight", summary="Set the business weight of a pattern")
+async def set_weight(
+    services: Services, request: Request[Caller, Any, Any], number: PatternNumber
+) -> PatternRow:
+    """Say how much a pattern matters; its risk follows at once. Body: `{"weight": 2}`, 0.25 to 4, usual 1."""
+    wanted = await read_json(request, WeightBody)
+    return await weights.set_pattern_weight(
+        services, parameters.pattern_id(number), wanted.weight, person_id=request.user.person_id
+    )
 
 
 router = Router(
@@ -233,6 +244,7 @@ router = Router(
         ignore,
         reopen,
         undo,
+        set_weight,
     ],
     tags=["Patterns"],
 )

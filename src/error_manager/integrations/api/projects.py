@@ -1,4 +1,4 @@
-"""Projects over REST: list and create (seed box: REST API)."""
+"""Projects over REST: list, create, weigh (seed box: REST API)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar import Request, Router, get, post
+from litestar import Request, Router, get, post, put
 
-from error_manager.flows import access
+from error_manager.flows import access, weights
 from error_manager.flows.services import QueryServices
-from error_manager.integrations.api.body import read_json
-from error_manager.integrations.api.parameters import Services
+from error_manager.integrations.api.body import WeightBody, read_json
+from error_manager.integrations.api.parameters import ProjectNumber, Services, project_ids
 from error_manager.monitoring.dashboard import dsn
 from error_manager.storage.base import IngestKey, Project
 
@@ -42,6 +42,7 @@ class ProjectBody:
     name: str
     slug: str
     platform: str
+    weight: float
     keys: tuple[ProjectKey, ...]
 
 
@@ -75,12 +76,26 @@ async def create_project(services: Services, request: Request[Any, Any, Any]) ->
     return _body(services, project, (key,))
 
 
+@put("/{project:int}/weight", summary="Set the business weight of a project")
+async def set_weight(
+    services: Services, request: Request[Any, Any, Any], project: ProjectNumber
+) -> ProjectBody:
+    """Say how much a project matters; the risks of all its patterns follow at once.
+
+    Body: `{"weight": 2}`, 0.25 to 4, usual 1. The weight of a pattern is multiplied by it.
+    """
+    wanted = await read_json(request, WeightBody)
+    stored = await weights.set_project_weight(services, project_ids([project])[0], wanted.weight)
+    return _body(services, stored, await services.access.ingest_keys(stored.id))
+
+
 def _body(services: QueryServices, project: Project, keys: tuple[IngestKey, ...]) -> ProjectBody:
     return ProjectBody(
         id=project.id,
         name=project.name,
         slug=project.slug,
         platform=project.platform,
+        weight=project.weight,
         keys=tuple(
             ProjectKey(
                 key=key.key,
@@ -93,4 +108,6 @@ def _body(services: QueryServices, project: Project, keys: tuple[IngestKey, ...]
     )
 
 
-router = Router(path="/projects", route_handlers=[list_projects, create_project], tags=["Projects"])
+router = Router(
+    path="/projects", route_handlers=[list_projects, create_project, set_weight], tags=["Projects"]
+)

@@ -36,6 +36,7 @@ _DEEDS: Final = {
     "merged_into": "merged into",
     "split": "split off:",
     "split_off": "split off from",
+    "weighted": "importance",
 }
 _HISTORY_WIDTH: Final = 600
 _HISTORY_HEIGHT: Final = 90
@@ -97,6 +98,8 @@ def environment() -> Environment:
         "deed": deed,
         "exact": view.exact,
         "history_path": _history_path,
+        "importance": view.importance_word,
+        "importance_choices": view.importance_choices,
         "is_fresh": is_fresh,
         "iso": view.iso_time,
         "moment": view.moment,
@@ -122,6 +125,8 @@ def deed(change: PatternChangeRow) -> str:
     """Return what was done to a pattern; the names of the other patterns follow."""
     if change.action == "undone":
         return f"undone: {_DEEDS.get(change.undone, change.undone)}"
+    if change.weight is not None:
+        return f"importance set to {view.importance_word(change.weight)}"
     return _DEEDS.get(change.action, change.action)
 
 

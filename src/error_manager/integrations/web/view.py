@@ -53,6 +53,10 @@ MASK_WORDS: Final = {
 """Classes of masked values and what they are called; any other ``[word]`` is ordinary text."""
 
 
+IMPORTANCE: Final = {0.5: "low", 1.0: "normal", 2.0: "high", 4.0: "highest"}
+"""The business weights that pages offer, and what they are called."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """A piece of text; ``mask`` is the class of the value that stood here, or "" for ordinary text.
@@ -281,3 +285,22 @@ def _shown(match: re.Match[str]) -> str:
     if code == 0x7F:
         return "\u2421"
     return f"⟨U+{code:04X}⟩"
+
+
+def importance_word(weight: float) -> str:
+    """Return what a business weight is called: ``high``; one that pages do not offer as ``x3``."""
+    return IMPORTANCE.get(weight, f"x{weight:g}")
+
+
+def importance_choices(weight: float) -> tuple[tuple[str, str, bool], ...]:
+    """Return what may be chosen as (value, words, whether it is the weight now), the least first."""
+    return tuple(
+        (
+            f"{one:.9g}",
+            f"{importance_word(one)} (x{one:g})"
+            if one in IMPORTANCE and one != 1.0
+            else importance_word(one),
+            one == weight,
+        )
+        for one in sorted({*IMPORTANCE, weight})
+    )

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,15 +17,17 @@ from error_manager.flows.collecting import Collecting
 from error_manager.flows.counting import ItemCounter
 from error_manager.flows.receiving import BodyMemory, ReceiveLimits
 from error_manager.flows.services import AcceptServices
+from error_manager.flows.waiting import waiting_since
 from error_manager.integrations.ingest.app import Health, IngestApp
 from error_manager.runtime.failpoint import failpoint_of
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring import query
 from error_manager.runtime.wiring.query import Showing
 from error_manager.security.encryption import Sealer, open_sealer
-from error_manager.storage.base import IngestKey
+from error_manager.storage.base import Cursor, IngestKey
 from error_manager.storage.inbox import (
     SqliteInbox,
+    SqliteInboxReader,
     ZstdCompressor,
     default_max_bytes,
     remove_ownerless,
@@ -112,15 +115,32 @@ async def build(settings: Settings, *, slot: int) -> Serving:
         showing=showing,
         counter=counter,
         quota=quota,
-        collecting=_collecting(slot, inbox, PostgresSpans(showing.connections)),
+        collecting=_collecting(settings, slot, inbox, sealer, PostgresSpans(showing.connections)),
     )
 
 
-def _collecting(slot: int, inbox: SqliteInbox, spans: PostgresSpans) -> Collecting:
+def _collecting(
+    settings: Settings, slot: int, inbox: SqliteInbox, sealer: Sealer, spans: PostgresSpans
+) -> Collecting:
     async def note(started_at: datetime, ended_at: datetime) -> None:
         await spans.note(slot, started_at, ended_at)
 
-    return Collecting(note, is_taking=lambda: not inbox.is_full, clock=lambda: datetime.now(UTC))
+    def look(cursors: Mapping[int, Cursor]) -> Mapping[int, datetime | None]:
+        folder = settings.data_dir / "inbox"
+        with closing(SqliteInboxReader(folder, sealer=sealer, compressor=compressor)) as reader:
+            ownerless = [s for s in reader.slots() if s >= settings.server.processes] if slot == 0 else []
+            return waiting_since(reader, cursors, [slot, *ownerless])
+
+    async def note_waiting(at: datetime) -> None:
+        found = await asyncio.to_thread(look, await spans.cursors())
+        for each, since in found.items():
+            await spans.note_waiting(each, at, since)
+
+    compressor = ZstdCompressor()
+
+    return Collecting(
+        note, note_waiting, is_taking=lambda: not inbox.is_full, clock=lambda: datetime.now(UTC)
+    )
 
 
 def _inbox(settings: Settings, slot: int, sealer: Sealer) -> SqliteInbox:

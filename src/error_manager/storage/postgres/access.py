@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from error_manager.core.errors import StorageError, ValidationError
+from error_manager.core.errors import NotFoundError, StorageError, ValidationError
 from error_manager.core.types import FieldError, ProjectId
 from error_manager.storage.base import ApiKey, IngestKey, Person, Project, Quota, Session
 from error_manager.storage.postgres import named
@@ -45,6 +45,13 @@ class PostgresAccess(Reader):
         rows = await self._write(
             (_SQL["add_project"], _SQL["pass_project_id"], _SQL["announce"]), values, taken=taken
         )
+        return _project(rows[0])
+
+    async def set_weight(self, project_id: ProjectId, weight: float) -> Project:
+        """Set the business weight of a project and return the project."""
+        rows = await self._rows(_SQL["set_weight"], id=project_id, weight=weight)
+        if not rows:
+            raise NotFoundError(f"There is no project {project_id}.")
         return _project(rows[0])
 
     async def ingest_keys(self, project_id: ProjectId | None = None) -> tuple[IngestKey, ...]:
@@ -167,6 +174,7 @@ def _project(row: tuple[Any, ...]) -> Project:
         platform=row[3],
         organization_id=row[4],
         subject_key=bytes(row[5]),
+        weight=row[6],
     )
 
 

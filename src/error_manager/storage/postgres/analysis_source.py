@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from error_manager.analysis.risk import effective_weight
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
 from error_manager.storage.analysis_source import (
     AnalysedProject,
@@ -24,6 +25,7 @@ from error_manager.storage.analysis_source import (
     Reach,
     ReleaseSeen,
     TagShare,
+    newest_events,
 )
 from error_manager.storage.base import Cursor
 from error_manager.storage.postgres import named
@@ -85,12 +87,23 @@ class PostgresAnalysisSource:
     async def events(
         self, project_id: ProjectId, *, since: datetime, until: datetime, newest: int
     ) -> EventRows:
-        """Return when the errors of each pattern happened."""
+        """Return when the errors of each pattern happened, read from the hours that hold the newest.
+
+        Each group of a pattern is read by itself: without the hours, one of 5,000 groups was read 5,000 times
+        ``newest``. What is read is ``newest`` and an hour more at most.
+        """
+        window = {"project": project_id, "since": since, "until": until, "newest": newest}
+        hours = await self._rows("read_newest_hours", **window)
         content = await self._copied(
-            "copy_events", project=project_id, since=since, until=until, newest=newest
+            "copy_events", **window, patterns=[row[0] for row in hours], starts=[row[1] for row in hours]
         )
         rows = _parsed(content, _EVENT_ROW)
-        return EventRows(keys=rows["key"].astype(np.int64), times_s=rows["time"].astype(np.float64))
+        return newest_events(
+            rows["key"].astype(np.int64),
+            rows["time"].astype(np.float64),
+            newest=newest,
+            starts={number: start.timestamp() for number, start, is_cut in hours if is_cut},
+        )
 
     async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
         """Return the times in which errors were taken in, those that ended since then."""
@@ -148,6 +161,10 @@ class PostgresAnalysisSource:
         """Return up to where each slot of the inbox was processed."""
         return {slot: Cursor(seq=seq, row=row) for slot, seq, row in await self._rows("read_cursors")}
 
+    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
+        """Return when the oldest record was received that waits in each slot."""
+        return dict(await self._rows("read_waiting", since=since))
+
     # --- parts ---------------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -188,7 +205,7 @@ def _counts(content: bytearray) -> CountRows:
 
 def _fact(row: tuple[Any, ...]) -> PatternFact:
     number, title, message, culprit, module, error_code, severity, platform, status, *rest = row
-    first_seen, last_seen, resolved_at, regressed_at, first_release, users = rest
+    first_seen, last_seen, resolved_at, regressed_at, first_release, users, of_project, own = rest
     return PatternFact(
         id=PatternId(number),
         title=title,
@@ -205,4 +222,5 @@ def _fact(row: tuple[Any, ...]) -> PatternFact:
         regressed_at=regressed_at,
         first_release=first_release,
         users=users,
+        weight=effective_weight(of_project, own),
     )

@@ -12,7 +12,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
-from error_manager.core.errors import PoisonBatchError, StorageError, StorageUnavailableError
+from error_manager.core.errors import (
+    PoisonBatchError,
+    StorageBusyError,
+    StorageError,
+    StorageUnavailableError,
+)
 
 _LOCK_TIMEOUT_S: Final = 3.0
 _IDLE_IN_TRANSACTION_S: Final = 30.0
@@ -23,10 +28,13 @@ _POOL_RECONNECT_S: Final = 2.0
 
 # SQLSTATE classes (PostgreSQL manual, appendix A).
 _REFUSED_DATA: Final = frozenset({"22", "23", "54"})  # data exception, integrity violation, program limit
-_TRY_AGAIN: Final = frozenset(
-    {"08", "40", "53", "55", "57", "58"}
-)  # connection, rollback, resources, locks, operator, I/O
+_TRY_AGAIN: Final = frozenset({"08", "53", "57", "58"})  # connection, resources, operator, I/O
 _READ_ONLY: Final = "25006"  # the old primary after a fail-over
+# What one statement or transaction met while the database answers everybody else.
+_BUSY_CLASSES: Final = frozenset({"40", "55"})  # deadlock and other rollbacks, locks
+_BUSY: Final = frozenset(
+    {"25P04", "53200", "53400", "57014"}
+)  # out of time, of memory, of a limit; out of time
 
 
 def connection_parameters(
@@ -128,6 +136,8 @@ def translate(error: psycopg.Error) -> StorageError:
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return StorageUnavailableError(_text(error))
         return StorageError(_text(error))
+    if state[:2] in _BUSY_CLASSES or state in _BUSY:
+        return StorageBusyError(_text(error))
     if state[:2] in _TRY_AGAIN or state == _READ_ONLY:
         return StorageUnavailableError(_text(error))
     if state[:2] in _REFUSED_DATA:

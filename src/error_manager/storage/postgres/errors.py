@@ -139,10 +139,13 @@ class PostgresErrorStore(OneConnection):
         async with self._transaction():
             await self._run("add_dictionary", project_id=project_id, id=dictionary_id, content=content)
 
-    async def keep_house(self, *, today: date, retention: timedelta, minutes: timedelta) -> None:
+    async def keep_house(
+        self, *, today: date, retention: timedelta, minutes: timedelta, findings: timedelta
+    ) -> None:
         """Make the partitions of the next two days; drop what is older than the retention, in small steps.
 
-        Hour and day rollups stay: they are what remains of an error.
+        Hour and day rollups stay: they are what remains of an error. Of findings and what they go by that
+        goes which ended so long ago.
         """
         async with self._transaction():
             for ahead in range(3):
@@ -156,6 +159,9 @@ class PostgresErrorStore(OneConnection):
             ("trim_users", midnight - retention),
             ("trim_minutes", midnight - minutes),
             ("trim_severities", midnight - minutes),
+            ("trim_anomalies", midnight - findings),
+            ("trim_changes", midnight - findings),
+            ("trim_spans", midnight - findings),
         ):
             await self._trim(statement, before)
 

@@ -14,8 +14,9 @@ import structlog
 import zstandard
 from psycopg.types.json import Jsonb
 
+from error_manager.analysis.risk import effective_weight
 from error_manager.core.errors import NotFoundError, StaleCursorError
-from error_manager.core.types import ProjectId
+from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.findings import (
     RUNS_KEPT,
     AnalysisRun,
@@ -29,9 +30,11 @@ from error_manager.storage.findings import (
     ForecastRow,
     ForecastSet,
     PatternAnalysis,
+    RiskFactor,
     StateStep,
     joined_analyses,
     latest_anomalies,
+    reweighted_analysis,
 )
 from error_manager.storage.postgres import named
 from error_manager.storage.postgres.connection import translate
@@ -42,6 +45,8 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _SQL: Final = named.load("findings.sql")
 _MAX_STATE_BYTES: Final = 2**30
+_REWEIGHED: Final = 500
+"""Risks that are corrected in one transaction: their rows are locked as long, some 100 ms."""
 _log = structlog.get_logger()
 
 
@@ -98,6 +103,16 @@ class PostgresFindings(FindingQueries):
         """Remove where a step stands."""
         async with self._transaction() as connection:
             await connection.execute(_SQL["forget_state"], {"project": project_id, "kind": kind})
+
+    async def reweigh(self, project_id: ProjectId, pattern_id: PatternId | None = None) -> None:
+        """Make the stored risks follow the business weights of now."""
+        after = 0
+        while True:
+            async with self._transaction() as connection:
+                ids = await _reweigh(connection, project_id, pattern_id, after=after)
+            if len(ids) < _REWEIGHED:
+                return
+            after = ids[-1]
 
     async def start_anew(self, project_id: ProjectId) -> None:
         """Remove where all steps stand in a project, and its anomalies."""
@@ -158,6 +173,29 @@ async def _move(connection: Connection, step: StateStep) -> None:
         raise StaleCursorError
 
 
+async def _reweigh(
+    connection: Connection, project: ProjectId, pattern: PatternId | None, *, after: int
+) -> list[int]:
+    """Correct the risks of the next patterns of a project in order of their id; return their ids."""
+    asked = {"project": project, "pattern": pattern, "after": after, "limit": _REWEIGHED}
+    ids = [row[0] for row in await (await connection.execute(_SQL["lock_risks"], asked)).fetchall()]
+    cursor = await connection.execute(_SQL["read_risks"], {"project": project, "patterns": ids})
+    corrected = []
+    for number, updated_at, risk, factors, of_project, own in await cursor.fetchall():
+        known = PatternAnalysis(
+            project_id=project,
+            pattern_id=PatternId(number),
+            updated_at=updated_at,
+            risk=risk,
+            risk_factors=msgspec.convert(factors, tuple[RiskFactor, ...]),
+        )
+        found = reweighted_analysis(known, effective_weight(of_project, own))
+        if found != known:
+            corrected.append(found)
+    await _records(connection, "set_risks", map(_pattern, corrected))
+    return ids
+
+
 async def _records(connection: Connection, statement: str, records: Iterable[dict[str, object]]) -> None:
     rows = list(records)
     if rows:
@@ -168,7 +206,7 @@ async def _replace_forecasts(connection: Connection, forecasts: ForecastSet) -> 
     await connection.execute(_SQL["lock_forecasts"], {"project": forecasts.project_id})
     await connection.execute(_SQL["drop_forecasts"], {"project": forecasts.project_id})
     async with connection.cursor() as cursor:
-        await cursor.executemany(_SQL["add_forecast"], [_forecast(row) for row in forecasts.rows])
+        await cursor.executemany(_SQL["add_forecast"], (_forecast(row) for row in forecasts.rows))
 
 
 async def _replace_correlations(connection: Connection, correlations: CorrelationSet) -> None:

@@ -46,7 +46,7 @@ _COLUMNS: Final = _SQL["pattern_columns"]
 _RELEASES: Final = _SQL["release_filter"]
 _ROLLUPS: Final = {Bucket.HOUR: sql.Identifier("rollup_hour"), Bucket.DAY: sql.Identifier("rollup_day")}
 _STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
-_COUNT: Final = 18  # place of the count in a row, behind the columns; the sort value follows
+_COUNT: Final = 19  # place of the count in a row, behind the columns; the sort value follows
 _MINUTES_KEPT: Final = MINUTES_KEPT - timedelta(days=1)
 """How far back the counts by minute surely reach: housekeeping drops whole days."""
 _NO_RELEASES: Final = dict.fromkeys(("environments", "not_environments", "releases", "not_releases"))
@@ -209,8 +209,9 @@ class PatternQueries(Reader):
                 is_template=is_template,
                 note=note,
                 release=release,
+                weight=weight,
             )
-            for number, at, action, who, others, undone, is_template, note, release in rows
+            for number, at, action, who, others, undone, is_template, note, release, weight in rows
         )
 
     # --- parts ---------------------------------------------------------------------------------------------
@@ -369,6 +370,7 @@ def _pattern(row: tuple[Any, ...], trend: tuple[int, ...] = ()) -> PatternRow:
         ignore_until=row[15],
         first_release=row[16],
         last_release=row[17],
+        weight=row[18],
         count=row[_COUNT],
         trend=trend,
     )

@@ -32,7 +32,9 @@ _ACTIONS: Final = {
     PatternStatus.UNRESOLVED: "reopened",
 }
 _REGRESSED: Final = "regressed"
+_WEIGHTED: Final = "weighted"
 _REGROUPINGS: Final = frozenset({"merged", "split", "split_off"})
+_NO_WORDS: Final = {"note": "", "release": ""}
 
 
 class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
@@ -52,7 +54,7 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
     ) -> PatternRow:
         """Set the status of a pattern, keep what it was in its history, return the pattern."""
         async with self._transaction() as connection:
-            pattern, project, before = await _lock(connection, pattern_id, project_ids)
+            pattern, project, before, _ = await _lock(connection, pattern_id, project_ids)
             values = {
                 "status": status.value,
                 "resolved_at": now if status is PatternStatus.RESOLVED else None,
@@ -66,6 +68,26 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
             await connection.execute(_SQL["add_change"], {**key, **change, **words})
         return await self.pattern(pattern, project_ids=(project,))
 
+    async def change_weight(
+        self,
+        pattern_id: PatternId,
+        weight: float,
+        *,
+        project_ids: tuple[ProjectId, ...] = (),
+        person_id: int | None,
+        now: datetime,
+    ) -> PatternRow:
+        """Set the business weight of a pattern, keep what it was in its history, return the pattern."""
+        async with self._transaction() as connection:
+            pattern, project, _, former = await _lock(connection, pattern_id, project_ids)
+            if weight != former:
+                key = {"project": project, "id": pattern, "now": now}
+                await connection.execute(_SQL["set_weight"], {**key, "weight": weight})
+                before = Jsonb({"weight": former, "to": weight})
+                change = {"action": _WEIGHTED, "person": person_id, "before": before, **_NO_WORDS}
+                await connection.execute(_SQL["add_change"], {**key, **change})
+        return await self.pattern(pattern, project_ids=(project,))
+
     async def undo(
         self,
         pattern_id: PatternId,
@@ -74,7 +96,7 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
         person_id: int | None,
         now: datetime,
     ) -> PatternRow:
-        """Take back the last change of a pattern that was not undone yet: of status, a merge or a split."""
+        """Take back the last change that was not undone yet: of status or weight, a merge or a split."""
         async with self._transaction() as connection:
             project, pattern = await open_map(connection, pattern_id, project_ids)
             key = {"project": project, "id": pattern, "now": now}
@@ -88,10 +110,12 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
                 regroup = Regroup(connection=connection, project=project, person=person_id, now=now)
                 await regroup.take_back(before.get("change", number))
             else:
-                await connection.execute(_SQL["set_status"], {**key, **_values(before)})
+                if action == _WEIGHTED:
+                    await connection.execute(_SQL["set_weight"], {**key, "weight": before["weight"]})
+                else:
+                    await connection.execute(_SQL["set_status"], {**key, **_values(before)})
                 change = {"action": "undone", "person": person_id, "before": Jsonb({"undone": number})}
-                words = {"note": "", "release": ""}
-                await connection.execute(_SQL["add_change"], {**key, **change, **words})
+                await connection.execute(_SQL["add_change"], {**key, **change, **_NO_WORDS})
         return await self.pattern(pattern, project_ids=(project,))
 
     async def merge(
@@ -139,8 +163,8 @@ class PostgresQueries(PatternQueries, GroupQueries, ErrorQueries, BookQueries):
 
 async def _lock(
     connection: Connection, pattern_id: PatternId, project_ids: tuple[ProjectId, ...]
-) -> tuple[PatternId, ProjectId, dict[str, object]]:
-    """Lock the pattern that has the errors of this one; return its id, project and status.
+) -> tuple[PatternId, ProjectId, dict[str, object], float]:
+    """Lock the pattern that has the errors of this one; return its id, project, status and weight.
 
     The status is in the form of ``pattern_history.before``. A merge may commit while this waits; the lock is
     given back then before the pattern it leads to now is locked: merges lock targets before what leads to
@@ -155,13 +179,13 @@ async def _lock(
         if row is None:
             message = f"There is no pattern {pattern_id}."
             raise NotFoundError(message)
-        number, project, leads_to, status, *times = row
+        number, project, leads_to, status, *times, weight = row
         if leads_to is None:
             break
     names = ("resolved_at", "ignore_until", "regressed_at")
     before: dict[str, object] = {"status": status}
     before.update((name, time.isoformat() if time else None) for name, time in zip(names, times, strict=True))
-    return PatternId(number), ProjectId(project), before
+    return PatternId(number), ProjectId(project), before, weight
 
 
 async def _first(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Router
 
-from error_manager.integrations.web.pages.connect import show_arrival, show_connect
+from error_manager.integrations.web.pages.connect import set_project_weight, show_arrival, show_connect
 from error_manager.integrations.web.pages.files import send_file
 from error_manager.integrations.web.pages.insights import show_insights
 from error_manager.integrations.web.pages.like import ask_like, find_like
@@ -12,6 +12,7 @@ from error_manager.integrations.web.pages.merging import choose, confirm, merge,
 from error_manager.integrations.web.pages.pattern import (
     change_status,
     say_whether_it_helped,
+    set_weight,
     show_error_as,
     show_pattern,
     show_pattern_error,
@@ -34,12 +35,14 @@ router = Router(
         show_error_as,
         change_status,
         say_whether_it_helped,
+        set_weight,
         choose,
         confirm,
         merge,
         split,
         show_connect,
         show_arrival,
+        set_project_weight,
         show_rules,
         add_rule,
         show_rule,

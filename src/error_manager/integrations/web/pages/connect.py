@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, FromPath
+from litestar.response import Redirect
 
 from error_manager.core.errors import NotFoundError
 from error_manager.core.types import OutcomeKind, ProjectId
-from error_manager.flows import monitoring
+from error_manager.flows import monitoring, weights
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.frame import plain_frame
-from error_manager.integrations.web.pages.pattern import split_notes
+from error_manager.integrations.web.pages.pattern import read_weight, split_notes
 from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.snippet import snippets
 from error_manager.integrations.web.template import html
+from error_manager.integrations.web.view import importance_word
 from error_manager.monitoring.dashboard import ConnectView
 from error_manager.security.auth import Caller
 from error_manager.storage.base import ErrorDetail, OutcomeCount
@@ -83,8 +86,23 @@ async def show_connect(
         arrival_values(view, await _newest(services, view)),
         frame=frame,
         snippets=snippets(url=view.url, key=view.key.key, dsn=view.dsn) if view.key else (),
+        said=f"Importance is {importance_word(view.project.weight)} now; the risks of its patterns follow."
+        if request.query_params.get("done") == "weight"
+        else "",
         now=services.clock(),
     )
+
+
+@post("/projects/{project_id:int}/weight", status_code=200)
+async def set_project_weight(
+    services: NamedDependency[QueryServices],
+    project_id: FromPath[int],
+    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Redirect:
+    """Set how much a project matters, and lead back."""
+    project = await monitoring.find_project(services, ProjectId(project_id))
+    await weights.set_project_weight(services, project.id, read_weight(data))
+    return Redirect(f"/projects/{project.id}/connect?done=weight", status_code=303)
 
 
 @get("/projects/{project_id:int}/arrival")

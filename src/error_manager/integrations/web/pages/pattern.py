@@ -29,7 +29,7 @@ from error_manager.core.types import (
     User,
 )
 from error_manager.decoding.json_text import clean_text
-from error_manager.flows import findings, monitoring, rules
+from error_manager.flows import findings, monitoring, rules, weights
 from error_manager.flows.services import QueryServices
 from error_manager.integrations.web.copying import error_markdown, error_text
 from error_manager.integrations.web.frame import plain_frame
@@ -37,7 +37,7 @@ from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.query import DEFAULT_RANGE
 from error_manager.integrations.web.template import SECURITY_HEADERS, html
 from error_manager.integrations.web.trace import exceptions_of, steps_of
-from error_manager.integrations.web.view import tag_url
+from error_manager.integrations.web.view import importance_word, tag_url
 from error_manager.monitoring.answers import (
     DAY_S,
     HOUR_S,
@@ -51,7 +51,8 @@ from error_manager.monitoring.answers import (
 from error_manager.monitoring.dashboard import PatternView
 from error_manager.monitoring.why import reason
 from error_manager.security.auth import Caller
-from error_manager.storage.base import PatternChangeRow, PatternName, PatternRow
+from error_manager.storage.base import PatternChangeRow, PatternName, PatternRow, Project
+from error_manager.storage.findings import PatternAnalysis
 
 HISTORY_DAYS: Final = {"24h": 1, "7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The time ranges of the history chart, in days."""
@@ -135,7 +136,7 @@ async def _pattern_page(
     known = await findings.answers(services, view.pattern, shown=view.window)
     values = pattern_values(view, chosen, services.clock(), why=why, answers=known)
     came_from = request.query_params.get("from", "")
-    values["said"] = _said(view, request.query_params.get("done", ""))
+    values["said"] = _said(view, known, request.query_params.get("done", ""))
     values["came_from"] = came_from if came_from.isascii() and came_from.isdigit() else ""
     return html("pattern.html", values, frame=frame)
 
@@ -185,14 +186,47 @@ async def change_status(
     if request.query_params.get("view") == "list":
         return html("toast_list.html", pattern=pattern, done=_DONE[action], can_undo=False)
     is_row = request.query_params.get("view") == "row"
+    values: dict[str, object] = {
+        "pattern": pattern,
+        "project_name": project.name,
+        "now": services.clock(),
+        "done": _DONE[action],
+        "can_undo": action != "undo",
+        "is_row": is_row,
+    }
+    if is_row:
+        return html("pattern_state_changed.html", values)
+    if action == "undo":  # of a weight, too
+        known = await findings.pattern_analysis(services, pattern.id)
+        return html("pattern_undone.html", values | risk_values(known, project))
+    return html("pattern_head.html", values)
+
+
+@post("/patterns/{project_id:int}/{pattern_id:int}/weight", status_code=200)
+async def set_weight(
+    request: Request[Caller, object, State],
+    services: NamedDependency[QueryServices],
+    project_id: FromPath[int],
+    pattern_id: FromPath[int],
+    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[bytes] | Redirect:
+    """Set how much a pattern matters; answers with its risk, or leads back without JavaScript."""
+    project = await monitoring.find_project(services, ProjectId(project_id))
+    if (await services.queries.pattern(PatternId(pattern_id))).project_id != project.id:
+        raise NotFoundError
+    pattern = await weights.set_pattern_weight(
+        services, PatternId(pattern_id), read_weight(data), person_id=request.user.person_id
+    )
+    if "hx-request" not in request.headers:
+        return Redirect(f"/patterns/{project_id}/{pattern.id}?done=weight", status_code=303)
+    known = await findings.pattern_analysis(services, pattern.id)
     return html(
-        "pattern_state_changed.html" if is_row else "pattern_head.html",
+        "pattern_weight_changed.html",
+        risk_values(known, project),
         pattern=pattern,
-        project_name=project.name,
-        now=services.clock(),
-        done=_DONE[action],
-        can_undo=action != "undo",
-        is_row=is_row,
+        done=_weighed(pattern, known),
+        can_undo=True,
+        is_row=False,
     )
 
 
@@ -245,8 +279,7 @@ def pattern_values(
         "range_word": "the last 24 hours" if days == 1 else f"the last {days} days",
         "ranges": [(name, name == chosen) for name in HISTORY_DAYS],
         "answers": answers,
-        "factors": factor_bars((answers.analysis.risk_factors if answers.analysis else None) or ()),
-        "factor_words": factor_words,
+        **risk_values(answers.analysis, view.project),
         "advice": advice((answers.analysis.recommendations if answers.analysis else None) or ()),
         "gap_words": gap_words,
         "chart_data": chart(view.history, answers, bucket_s=HOUR_S if days == 1 else DAY_S),
@@ -270,6 +303,25 @@ def pattern_values(
     return values
 
 
+def risk_values(analysis: PatternAnalysis | None, project: Project) -> dict[str, object]:
+    """Return what the card about the risk needs beside the pattern."""
+    return {
+        "analysis": analysis,
+        "has_risk": analysis is not None and analysis.risk is not None,
+        "factors": factor_bars((analysis.risk_factors if analysis else None) or ()),
+        "factor_words": factor_words,
+        "project_weight": project.weight,
+    }
+
+
+def read_weight(form: Mapping[str, str]) -> float | None:
+    """Return the business weight that a form says, None when it says no number."""
+    try:
+        return float(form.get("weight", ""))
+    except ValueError:
+        return None
+
+
 def error_values(event: ErrorEvent) -> dict[str, object]:
     """Return what the template of one error needs."""
     exceptions = exceptions_of(event)
@@ -289,10 +341,22 @@ def error_values(event: ErrorEvent) -> dict[str, object]:
     }
 
 
-def _said(view: PatternView, done: str) -> Said | None:
+def _weighed(pattern: PatternRow, analysis: PatternAnalysis | None) -> str:
+    """Return what a person has set, and the risk that it makes."""
+    words = f"Importance is {importance_word(pattern.weight)} now"
+    return (
+        f"{words}."
+        if analysis is None or analysis.risk is None
+        else f"{words}; the risk is {analysis.risk:.0f}."
+    )
+
+
+def _said(view: PatternView, known: Answers, done: str) -> Said | None:
     """Return what the address says was just done, as far as it is the newest change of the pattern."""
     if done in _DONE:
         return Said(text=_DONE[done], can_undo=done != "undo")
+    if done == "weight":
+        return Said(text=_weighed(view.pattern, known.analysis), can_undo=_can_undo(view.changes))
     newest = view.changes[0] if view.changes else None
     if newest is None or newest.action != _REGROUPED.get(done):
         return None

@@ -1,5 +1,5 @@
 -- name: read_projects
-SELECT id, name, slug, platform, organization_id, subject_key FROM projects ORDER BY id
+SELECT id, name, slug, platform, organization_id, subject_key, weight FROM projects ORDER BY id
 
 -- name: next_project_id
 SELECT nextval(pg_get_serial_sequence('projects', 'id'))::int
@@ -11,7 +11,11 @@ OVERRIDING SYSTEM VALUE
 VALUES (%(id)s, %(organization_id)s, %(name)s,
     CASE WHEN EXISTS (SELECT FROM projects WHERE slug = %(slug)s) THEN %(slug)s || '-' || %(id)s::text ELSE %(slug)s END,
     %(platform)s, %(subject_key)s)
-RETURNING id, name, slug, platform, organization_id, subject_key
+RETURNING id, name, slug, platform, organization_id, subject_key, weight
+
+-- name: set_weight
+UPDATE projects SET weight = %(weight)s WHERE id = %(id)s
+RETURNING id, name, slug, platform, organization_id, subject_key, weight
 
 -- name: pass_project_id
 -- Ids given by hand must not be handed out again.

@@ -3,8 +3,8 @@ SELECT id, organization_id FROM projects ORDER BY id
 
 -- name: read_facts
 SELECT p.id, p.title, left(p.message, 2000), p.culprit, p.module, p.error_code, p.severity, p.platform, p.status,
-    p.first_seen, p.last_seen, p.resolved_at, p.regressed_at, p.first_release, p.users
-FROM error_patterns p
+    p.first_seen, p.last_seen, p.resolved_at, p.regressed_at, p.first_release, p.users, j.weight, p.weight
+FROM error_patterns p JOIN projects j ON j.id = p.project_id
 WHERE p.project_id = %(project)s AND p.merged_into IS NULL AND p.last_seen >= %(since)s
 ORDER BY p.id
 
@@ -30,22 +30,41 @@ FROM rollup_minute_severity
 WHERE project_id = %(project)s AND bucket >= %(since)s AND bucket < %(until)s
 GROUP BY severity, bucket
 
+-- name: read_newest_hours
+-- Since which hour the newest errors of each pattern are, and whether it has more before. An hour that the window ends in
+-- may hold errors from after it, so it does not count as one that holds some.
+WITH hours AS (
+    SELECT g.pattern_id, r.bucket,
+        coalesce(sum(r.count) FILTER (WHERE r.bucket + interval '1 hour' <= %(until)s), 0) AS count
+    FROM rollup_hour r JOIN pattern_groups g ON g.project_id = r.project_id AND g.group_id = r.group_id
+    WHERE r.project_id = %(project)s AND r.bucket >= date_trunc('hour', %(since)s::timestamptz) AND r.bucket < %(until)s
+    GROUP BY g.pattern_id, r.bucket
+), counted AS (
+    SELECT pattern_id, bucket, sum(count) OVER (PARTITION BY pattern_id ORDER BY bucket DESC) - count AS later FROM hours
+)
+SELECT pattern_id, min(bucket) FILTER (WHERE later < %(newest)s), bool_or(later >= %(newest)s)
+FROM counted GROUP BY pattern_id
+
 -- name: copy_events
--- One index scan per group that had errors, without a look at the wide rows.
+-- One index scan per group that had errors in these hours, without a look at the wide rows.
 COPY (
-    SELECT a.pattern_id, e.at
-    FROM (
-        SELECT DISTINCT g.pattern_id, g.group_id
-        FROM rollup_hour r JOIN pattern_groups g ON g.project_id = r.project_id AND g.group_id = r.group_id
-        WHERE r.project_id = %(project)s AND r.bucket >= date_trunc('hour', %(since)s::timestamptz)
-            AND r.bucket < %(until)s
-    ) a
+    SELECT d.pattern_id, e.at
+    FROM unnest(%(patterns)s::int[], %(starts)s::timestamptz[]) AS d (pattern_id, start)
     CROSS JOIN LATERAL (
-        SELECT extract(epoch FROM p.timestamp)::float8 AS at
-        FROM project_errors p
-        WHERE p.project_id = %(project)s AND p.group_id = a.group_id
-            AND p.timestamp >= %(since)s AND p.timestamp < %(until)s
-        ORDER BY p.timestamp DESC
+        SELECT n.at
+        FROM pattern_groups g CROSS JOIN LATERAL (
+            SELECT extract(epoch FROM p.timestamp)::float8 AS at
+            FROM project_errors p
+            WHERE p.project_id = %(project)s AND p.group_id = g.group_id
+                AND p.timestamp >= greatest(d.start, %(since)s) AND p.timestamp < %(until)s
+            ORDER BY p.timestamp DESC
+            LIMIT %(newest)s
+        ) n
+        WHERE g.project_id = %(project)s AND g.pattern_id = d.pattern_id AND EXISTS (
+            SELECT FROM rollup_hour r
+            WHERE r.project_id = %(project)s AND r.group_id = g.group_id AND r.bucket >= d.start AND r.bucket < %(until)s
+        )
+        ORDER BY n.at DESC
         LIMIT %(newest)s
     ) e
 ) TO STDOUT (FORMAT BINARY)
@@ -109,7 +128,8 @@ ORDER BY r.pattern_id, r.key
 
 -- name: read_releases
 -- Hours and days are kept for good, errors are not: without them a release began with its hour. Where its first error is
--- costs a look at the days of the project, so only releases are looked for that are no change yet.
+-- costs a look at the days of the project, so only releases are looked for that are no change yet, and only the hours of
+-- groups that had it on its first day.
 WITH fresh AS MATERIALIZED (
     SELECT DISTINCT h.environment, h.release FROM rollup_hour h
     WHERE h.project_id = %(project)s AND h.bucket >= date_trunc('hour', %(since)s::timestamptz)
@@ -126,8 +146,11 @@ WITH fresh AS MATERIALIZED (
     GROUP BY environment, release
 ), hours AS MATERIALIZED (
     SELECT environment, release, min(h.bucket) AS hour
-    FROM days JOIN rollup_hour h USING (environment, release)
-    WHERE h.project_id = %(project)s AND h.bucket >= days.day AND h.bucket < days.day + interval '1 day'
+    FROM days
+    JOIN rollup_day d USING (environment, release)
+    JOIN rollup_hour h USING (project_id, group_id, environment, release)
+    WHERE d.project_id = %(project)s AND d.bucket = days.day
+        AND h.bucket >= days.day AND h.bucket < days.day + interval '1 day'
     GROUP BY environment, release
 )
 SELECT r.environment, r.release, coalesce(min(e.timestamp), r.hour)
@@ -139,3 +162,6 @@ ORDER BY 3, 1, 2
 
 -- name: read_cursors
 SELECT slot, seq, row FROM inbox_cursors
+
+-- name: read_waiting
+SELECT slot, since FROM inbox_waiting WHERE told_at >= %(since)s

@@ -57,6 +57,27 @@ ON CONFLICT (project_id, pattern_id) DO UPDATE SET updated_at = excluded.updated
     neighbours = coalesce(excluded.neighbours, a.neighbours), family = coalesce(excluded.family, a.family),
     family_name = coalesce(excluded.family_name, a.family_name)
 
+-- name: lock_risks
+-- Held before the weights are read: who sets one meanwhile comes after this, and sees what it has written.
+SELECT a.pattern_id FROM pattern_analysis a
+WHERE a.project_id = %(project)s AND (%(pattern)s::int IS NULL OR a.pattern_id = %(pattern)s)
+    AND a.pattern_id > %(after)s AND a.risk_factors IS NOT NULL
+ORDER BY a.pattern_id
+LIMIT %(limit)s
+FOR NO KEY UPDATE
+
+-- name: read_risks
+-- Weights by subquery: a join of what nobody has analyzed yet takes the square of the patterns.
+SELECT a.pattern_id, a.updated_at, a.risk, a.risk_factors, (SELECT j.weight FROM projects j WHERE j.id = %(project)s),
+    (SELECT p.weight FROM error_patterns p WHERE p.project_id = a.project_id AND p.id = a.pattern_id)
+FROM pattern_analysis a
+WHERE a.project_id = %(project)s AND a.pattern_id = ANY (%(patterns)s::int[])
+
+-- name: set_risks
+UPDATE pattern_analysis a SET risk = d.risk, risk_factors = d.risk_factors
+FROM jsonb_to_recordset(%(rows)s) AS d (project_id int, pattern_id int, risk float8, risk_factors jsonb)
+WHERE a.project_id = d.project_id AND a.pattern_id = d.pattern_id
+
 -- name: keep_changes
 INSERT INTO changes (project_id, at, kind, version, environment, source, note)
 SELECT d.project_id, d.at, d.kind, d.version, d.environment, d.source, d.note

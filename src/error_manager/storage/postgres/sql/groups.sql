@@ -168,13 +168,14 @@ WHERE p.project_id = %(project)s AND p.merged_into IS NOT NULL AND encode(g.grou
     AND left(p.pattern_hash, 32) = encode(g.group_id, 'hex')
 
 -- name: new_pattern
--- Described by the first error of a group, counted afterwards. No fingerprint has its hash: it is random.
+-- Described by the first error of a group, counted afterwards, as important as the pattern it was in. No fingerprint has its hash: it is random.
 INSERT INTO error_patterns (project_id, pattern_hash, module, error_code, first_seen, last_seen, severity, severity_rank,
-    metadata, title, message, culprit, template, platform, first_release, last_release, merged_into)
+    metadata, title, message, culprit, template, platform, first_release, last_release, merged_into,
+    weight)
 SELECT o.project_id, encode(sha256(uuid_send(gen_random_uuid())), 'hex'), o.module, o.error_code, o.first_seen, o.last_seen, o.severity, o.severity_rank, o.metadata,
     coalesce(nullif(%(title)s, ''), o.title), o.message, o.culprit, o.template, o.platform, o.first_release,
-    o.last_release, %(id)s
-FROM error_patterns o
+    o.last_release, h.id, h.weight
+FROM error_patterns o JOIN error_patterns h ON h.project_id = o.project_id AND h.id = %(id)s
 WHERE o.project_id = %(project)s AND o.id = %(origin)s
 RETURNING id
 

@@ -1,7 +1,7 @@
 -- name: pattern_columns
 p.id, p.project_id, p.pattern_hash, p.title, p.message, p.culprit, p.module, p.error_code, p.severity, p.status,
     p.users, p.first_seen, p.last_seen, p.platform, p.regressed_at IS NOT NULL, p.ignore_until, p.first_release,
-    p.last_release
+    p.last_release, p.weight
 
 -- name: pattern_filter
 -- A NULL parameter means "any"; the planner sees the values and drops those conditions.
@@ -205,7 +205,8 @@ LIMIT %(limit)s
 
 -- name: read_changes
 SELECT h.id, h.at, h.action, coalesce(who.name, ''), coalesce(h.before -> 'others', '[]'), coalesce(u.action, ''),
-    coalesce(h.before ->> 'by' = 'template', false), h.note, h.release
+    coalesce(h.before ->> 'by' = 'template', false), h.note, h.release,
+    (h.before ->> 'to')::float8
 FROM pattern_history h
 LEFT JOIN persons who ON who.id = h.person_id
 LEFT JOIN pattern_history u ON u.project_id = h.project_id AND u.id = (h.before ->> 'undone')::bigint
@@ -215,7 +216,7 @@ LIMIT %(limit)s
 
 -- name: lock_pattern
 -- The pattern that this one leads to, alone. What led to it is read without a lock, so it may lead on by now.
-SELECT p.id, p.project_id, p.merged_into, p.status, p.resolved_at, p.ignore_until, p.regressed_at
+SELECT p.id, p.project_id, p.merged_into, p.status, p.resolved_at, p.ignore_until, p.regressed_at, p.weight
 FROM error_patterns a JOIN error_patterns p ON p.project_id = a.project_id AND p.id = coalesce(a.merged_into, a.id)
 WHERE a.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND a.id = %(id)s
 FOR UPDATE OF p
@@ -224,6 +225,9 @@ FOR UPDATE OF p
 UPDATE error_patterns SET status = %(status)s, resolved_at = %(resolved_at)s, ignore_until = %(ignore_until)s,
     regressed_at = %(regressed_at)s, updated_at = %(now)s
 WHERE project_id = %(project)s AND id = %(id)s
+
+-- name: set_weight
+UPDATE error_patterns SET weight = %(weight)s, updated_at = %(now)s WHERE project_id = %(project)s AND id = %(id)s
 
 -- name: add_change
 INSERT INTO pattern_history (project_id, pattern_id, at, action, person_id, before, note, release)

@@ -259,6 +259,44 @@ DELETE FROM rollup_minute_severity WHERE (project_id, bucket, severity, shard) I
     SELECT project_id, bucket, severity, shard FROM rollup_minute_severity WHERE bucket < %(before)s
     LIMIT %(limit)s);
 
+-- name: trim_anomalies
+-- One that goes on stays.
+DELETE FROM anomalies WHERE (project_id, id) IN (
+    SELECT a.project_id, a.id
+    FROM projects p CROSS JOIN LATERAL (
+        SELECT o.project_id, o.id FROM anomalies o
+        WHERE o.project_id = p.id AND o.started_at < %(before)s AND o.ended_at < %(before)s
+        LIMIT %(limit)s
+    ) a
+    LIMIT %(limit)s);
+
+-- name: trim_changes
+-- A release that had errors in the last 32 days stays, else the analysis, which looks back 30 days, would note it anew; so
+-- does the last one of each environment: without it the next would seem to be the first.
+DELETE FROM changes WHERE (project_id, id) IN (
+    SELECT c.project_id, c.id
+    FROM projects p CROSS JOIN LATERAL (
+        SELECT o.project_id, o.id, o.kind, o.environment, o.version, o.at FROM changes o
+        WHERE o.project_id = p.id AND o.at < %(before)s
+    ) c
+    WHERE c.kind <> 'release' OR (
+        EXISTS (
+            SELECT FROM changes n
+            WHERE n.project_id = c.project_id AND n.kind = 'release' AND n.environment = c.environment
+                AND n.at < %(before)s AND (n.at, n.id) > (c.at, c.id)
+        ) AND (c.project_id, c.environment, c.version) NOT IN (
+            SELECT d.project_id, d.environment, d.release FROM rollup_day d WHERE d.bucket >= now() - interval '32 days'
+        )
+    )
+    LIMIT %(limit)s);
+
+-- name: trim_spans
+-- The first of all stays: what lies before it was imported, what lies after it and in no span is missing.
+DELETE FROM collection_spans WHERE (slot, started_at) IN (
+    SELECT slot, started_at FROM collection_spans
+    WHERE ended_at < %(before)s AND started_at > (SELECT min(started_at) FROM collection_spans)
+    LIMIT %(limit)s);
+
 -- name: read_rule_sets
 SELECT p.id, r.id, r.matchers, r.action
 FROM projects p JOIN grouping_rules r ON r.project_id = p.id AND r.is_active
