@@ -81,7 +81,7 @@ def follow(made: Simulated, *, every_min: int = 5) -> list[list[StateChange]]:
         end_s = START_S + 60.0 * at
         found = departures(
             known,
-            hourly[:, hour - 168 : hour],
+            hourly[:, hour - HISTORY_H : hour],
             minutes[:, at - DAY_MIN : at],
             end_s=end_s,
             last_seen_s=last[:, at - 1],

@@ -182,6 +182,14 @@ class FindingStoreContract:
         found = await store.anomalies(AnomalyFilter(), limit=10, cursor=None)
         assert [one.started_at for one in found.items] == [NOW + MINUTE]
 
+    async def test_how_far_steps_have_come(self, store) -> None:
+        """The asked kinds of all projects; what never ran is not among them."""
+        other = replace(state(NOW + MINUTE), project_id=TWO)
+        kept = (state(NOW), other, replace(state(NOW), kind="other"))
+        await store.keep(Findings(states=tuple(StateStep(state=one, before=None) for one in kept)))
+        found = await store.reached(["minute", "never"])
+        assert found == {(ONE, "minute"): NOW, (TWO, "minute"): NOW + MINUTE}
+
     async def test_a_state_that_was_forgotten_starts_anew(self, store) -> None:
         """A step that read the state before that keeps nothing; one that begins again does."""
         await store.keep(Findings(states=(StateStep(state=state(NOW), before=None),)))

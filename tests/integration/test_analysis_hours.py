@@ -237,11 +237,14 @@ async def test_what_waits_in_the_inbox_is_waited_for(svc) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "hours", "has_forecast"), [(9, 200, False), (12, 5, False), (12, 200, True)]
+    ("count", "hours", "lasted_h", "has_forecast"),
+    [(9, 200, 200, False), (12, 5, 5, False), (12, 200, 200, True), (300, 200, 3, False)],
 )
-async def test_of_few_or_young_errors_no_forecast_is_made(svc, count, hours, has_forecast) -> None:
-    """One error of this morning says nothing of next week."""
-    times = [HOUR - timedelta(hours=hours * (1 - place / count)) for place in range(count)]
+async def test_of_few_or_young_or_past_errors_no_forecast_is_made(
+    svc, count, hours, lasted_h, has_forecast
+) -> None:
+    """One error of this morning says nothing of next week, nor does an incident of last week."""
+    times = [HOUR - timedelta(hours=hours - lasted_h * place / count) for place in range(count)]
     errors = [stored(number, _event(number, at, "alone")) for number, at in enumerate(times)]
     homes = {errors[0].entry.fingerprint.group_id: PatternId(1)}
     source = MemoryAnalysisSource(errors, projects={ONE: 1}, homes=homes)

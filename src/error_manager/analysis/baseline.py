@@ -39,6 +39,11 @@ _LEAST_VARIANCE: Final = 0.01
 RISE_WINDOWS_MIN: Final = (15, 60, 360, 1440)
 FALL_WINDOWS_H: Final = (24, 72, 168)
 _QUARTER_MIN: Final = 15
+_HOUR_MIN: Final = 60
+CLUMPED: Final = 5.0
+"""Errors come in bursts when chance would spread them over so many times as many hours."""
+_LEAST_BURST_DAYS: Final = 3
+"""Two days before the last one, so that a burst can have come twice."""
 _LEAST_P: Final = 1e-300
 _LEAST_FREE: Final = 0.5
 """Share of the days that are left to tell how much days differ, at least."""
@@ -61,7 +66,11 @@ class Baseline:
         slow_level, slow_known: level and what it rests on of the time before the last week, for what fades.
         gap_h: longest pause of the counted time that ended (whole hours without an error), in hours of the
             mean rhythm.
-        pause_h: the same in plain hours.
+        pause_h: longest time without an error in collected hours; that before the first error too, of a
+            pattern that is older than the counts.
+        pauses: how many such times there were.
+        burst, burst_day: errors that a burst has in two neighbouring hours and in a day, as often as twice
+            in the days before the last one; 0 for a pattern that does not come in bursts.
     """
 
     profile: Array
@@ -74,6 +83,9 @@ class Baseline:
     slow_known: Array
     gap_h: Array
     pause_h: Array
+    pauses: Array
+    burst: Array
+    burst_day: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +98,7 @@ class Departures:
             ``since`` is NaN when there is none.
         fall_ratio, fall_surprise, fall_since_s: below it, in the clearest of three windows up to a week.
         silence_surprise: of no error since the last one.
+        quiet_h: collected hours since the last error that are over.
     """
 
     rise_ratio: Array
@@ -95,6 +108,7 @@ class Departures:
     fall_surprise: Array
     fall_since_s: Array
     silence_surprise: Array
+    quiet_h: Array
 
 
 def baseline(hourly: Array, minutes: Array, *, start_s: float, first_seen_s: Array) -> Baseline:
@@ -128,6 +142,8 @@ def baseline(hourly: Array, minutes: Array, *, start_s: float, first_seen_s: Arr
     weights = np.exp2(-age[None, :] / half_life[:, None])
     level, known = _level(capped, exposed, weights)
     slow_level, slow_known = _level(capped, exposed, weights * (age > 7.0))
+    pause_h, pauses = _pauses(alive)
+    burst, burst_day = _bursts(alive)
     return Baseline(
         profile=rhythm,
         level=level,
@@ -140,7 +156,10 @@ def baseline(hourly: Array, minutes: Array, *, start_s: float, first_seen_s: Arr
         slow_level=slow_level,
         slow_known=slow_known,
         gap_h=_longest_pause(alive, expected),
-        pause_h=_longest_pause(alive, np.ones_like(alive)),
+        pause_h=pause_h,
+        pauses=pauses,
+        burst=burst,
+        burst_day=burst_day,
     )
 
 
@@ -150,18 +169,21 @@ def departures(
     """Return how far patterns are from what is usual, at ``end_s``.
 
     A window below a day is held against the busiest hour it touches, a longer one against all hours it
-    touches: a job that starts ten minutes early is no rise. The chance of a count is negative binomial,
+    touches: a job that starts ten minutes early is no rise. A pattern that comes in bursts is held against
+    the bursts of the month: one more of them is no rise. The chance of a count is negative binomial,
     its variance the sum of what the level, days, hours and quarters bring.
 
     Args:
         known: what ``baseline`` returned, at most some hours ago.
-        hourly: closed hours up to the last full one, shape (n, h).
+        hourly: closed hours up to the last full one, shape (n, h), a week at least; what is quiet for longer
+            than these is quiet for all of them.
         minutes: the last 1,440 closed minutes up to ``end_s``, shape (n, 1440); NaN = not collected.
         end_s: end of the last minute, seconds since the epoch.
         last_seen_s: last error of each pattern.
     """
     rise = _rise(known, minutes, end_s)
     fall = _fall(known, hourly, end_s)
+    silence, quiet_h = _silence(known, hourly, end_s, last_seen_s)
     return Departures(
         rise_ratio=rise[0],
         rise_surprise=rise[1],
@@ -169,7 +191,8 @@ def departures(
         fall_ratio=fall[0],
         fall_surprise=fall[1],
         fall_since_s=fall[2],
-        silence_surprise=_silence(known, hourly, end_s, last_seen_s),
+        silence_surprise=silence,
+        quiet_h=quiet_h,
     )
 
 
@@ -300,6 +323,34 @@ def _longest_pause(alive: Array, expected: Array) -> Array:
     return np.asarray(np.where(has & (before >= 0), passed - expected - before, 0.0).max(axis=1))
 
 
+def _pauses(alive: Array) -> tuple[Array, Array]:
+    """Return (longest, number) of the times of collected hours without an error before one that has some."""
+    passed = np.cumsum(np.isfinite(alive), axis=1)
+    has = np.nan_to_num(alive) > 0
+    last = np.maximum.accumulate(np.where(has, passed, 0), axis=1)
+    before = np.concatenate((np.zeros((len(alive), 1), dtype=last.dtype), last[:, :-1]), axis=1)
+    length = np.where(has, passed - 1 - before, 0)
+    return length.max(axis=1).astype(np.float64), (length > 0).sum(axis=1).astype(np.float64)
+
+
+def _bursts(alive: Array) -> tuple[Array, Array]:
+    """Return (errors in two neighbouring hours, in a day) of the second largest burst before the last day."""
+    counts, days = np.nan_to_num(alive), alive.shape[1] // DAY_HOURS
+    if days < _LEAST_BURST_DAYS:
+        return np.zeros(len(alive)), np.zeros(len(alive))
+    lived = np.isfinite(alive).sum(axis=1)
+    # Of hours with a Poisson number of errors so many have some.
+    spread = -np.expm1(-counts.sum(axis=1) / np.maximum(lived, 1)) * lived
+    is_clumped = spread >= CLUMPED * np.maximum((counts > 0).sum(axis=1), 1)
+    pairs = counts + np.pad(counts[:, 1:], ((0, 0), (0, 1)))
+    shape = (len(counts), days, DAY_HOURS)
+    peaks = pairs[:, -days * DAY_HOURS :].reshape(shape)[:, :-1].max(axis=2)
+    totals = counts[:, -days * DAY_HOURS :].reshape(shape)[:, :-1].sum(axis=2)
+    second = (np.sort(each, axis=1)[:, -2] for each in (peaks, totals))
+    burst, burst_day = (np.where(is_clumped, each, 0.0) for each in second)
+    return burst, burst_day
+
+
 # ---------------------------------------------------------------------------------------- how far from it now
 def _rise(known: Baseline, minutes: Array, end_s: float) -> tuple[Array, Array, Array]:
     rows = len(minutes)
@@ -311,7 +362,8 @@ def _rise(known: Baseline, minutes: Array, end_s: float) -> tuple[Array, Array, 
         if width > minutes.shape[1]:
             continue
         count, share = counted[:, width - 1], observed[:, width - 1] / width
-        mean = known.level * _touched(known.profile, end_s, width) * share
+        usual = known.level * _touched(known.profile, end_s, width)
+        mean = np.maximum(usual, known.burst if width <= _HOUR_MIN else known.burst_day) * share
         variance = known.day_variance + 1.0 / known.known
         # Errors that come in clumps vary the more the shorter the window: as one over its width.
         variance = variance + known.hour_variance * 60 / width
@@ -365,8 +417,8 @@ def _fall(known: Baseline, hourly: Array, end_s: float) -> tuple[Array, Array, A
     return ratio, surprise, since
 
 
-def _silence(known: Baseline, hourly: Array, end_s: float, last_seen_s: Array) -> Array:
-    """Return -log10 of the chance of no error since the last; hours that are not over do not count."""
+def _silence(known: Baseline, hourly: Array, end_s: float, last_seen_s: Array) -> tuple[Array, Array]:
+    """Return (-log10 of the chance of no error since the last, in how many hours), of hours that are over."""
     last_end = end_s - end_s % HOUR_S
     hours = hourly.shape[1]
     starts = last_end - HOUR_S * np.arange(hours, 0, -1)
@@ -375,7 +427,7 @@ def _silence(known: Baseline, hourly: Array, end_s: float, last_seen_s: Array) -
     waited = np.where(quiet, rhythm, 0.0).sum(axis=1)
     variance = 1.0 / known.known + known.day_variance + known.hour_variance / np.maximum(waited, 1.0)
     surprise = _surprise_less(np.zeros(len(hourly)), known.level * waited, variance)
-    return np.where(waited > 2.0 * known.gap_h, surprise, 0.0)
+    return np.where(waited > 2.0 * known.gap_h, surprise, 0.0), quiet.sum(axis=1).astype(np.float64)
 
 
 def _surprise_more(count: Array, mean: Array, variance: Array) -> Array:

@@ -153,7 +153,9 @@ def state_facts(
         found.fall_surprise.tolist(),
         found.fall_since_s.tolist(),
         found.silence_surprise.tolist(),
+        found.quiet_h.tolist(),
         known.pause_h.tolist(),
+        known.pauses.tolist(),
         strict=True,
     )
     return tuple(
@@ -165,7 +167,9 @@ def state_facts(
             rise=Departure(ratio=rise, surprise=rise_surprise, since=_moment(rise_since)),
             fall=Departure(ratio=fall, surprise=fall_surprise, since=_moment(fall_since)),
             silence=Departure(ratio=0.0, surprise=silence, since=last_seen[row]),
+            quiet=timedelta(hours=quiet),
             longest_pause=timedelta(hours=pause),
+            pauses=int(pauses),
             is_collected=is_collected,
         )
         for row, (
@@ -176,7 +180,9 @@ def state_facts(
             fall_surprise,
             fall_since,
             silence,
+            quiet,
             pause,
+            pauses,
         ) in enumerate(columns)
     )
 

@@ -7,9 +7,11 @@ docs/guides/states.md.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 NEW_FOR: Final = timedelta(hours=24)
@@ -25,11 +27,18 @@ FADE_SURPRISE: Final = 5.0
 FADE_ENDS_RATIO: Final = 0.7
 SILENCE_SURPRISE: Final = 6.0
 """Silent begins when so long a pause comes by chance once in 10^6 looks at the usual rate."""
-QUIET_FOR: Final = timedelta(days=14)
+QUIET_FOR: Final = timedelta(days=2)
+"""Silent too: no error for two days, so that what comes once a day is not over by noon, and ..."""
 QUIET_TIMES: Final = 3.0
-"""Silent too: no error for two weeks and for three times the longest pause so far."""
+MOST_QUIET_TIMES: Final = 10.0
+QUIET_CHANCE: Final = 1e-3
+"""... for so many times the longest pause so far that a pause like the others is so long once in a thousand
+pauses for each of them: three times at least, ten at most."""
+LONG_QUIET: Final = timedelta(days=14)
+"""After two weeks without an error three times the longest pause is enough."""
 CALM_FOR: Final = timedelta(hours=2)
 """For so long the weak evidence must be gone before rising or fading ends."""
+_HALVINGS: Final = 20
 
 
 class PatternTrend(StrEnum):
@@ -70,7 +79,9 @@ class Facts:
         rise: how far it is above its usual rate.
         fall: how far it is below it, over days.
         silence: ``surprise`` of no error at all since ``last_seen``; ``ratio`` is 0 by definition.
-        longest_pause: the longest time between two of its errors so far, 0 with less than two.
+        quiet: the time since ``last_seen`` in which errors were collected.
+        longest_pause: the longest time without an error between two of them so far, in whole hours.
+        pauses: how many times of whole hours without an error lay between two of them.
         is_collected: False while nothing was collected: then only facts that cannot be wrong change a state.
     """
 
@@ -81,7 +92,9 @@ class Facts:
     rise: Departure = Departure()
     fall: Departure = Departure()
     silence: Departure = Departure(ratio=0.0)
+    quiet: timedelta = timedelta()
     longest_pause: timedelta = timedelta()
+    pauses: int = 0
     is_collected: bool = True
 
 
@@ -142,7 +155,7 @@ def _judge(
         return PatternTrend.REGRESSED, returned, 1.0, True
     if not facts.is_collected and previous is not None:
         return previous.state, previous.since, previous.ratio, True
-    if _is_silent(previous, facts, now):
+    if _is_silent(previous, facts):
         return PatternTrend.SILENT, facts.last_seen, 1.0, True
     if now - facts.first_seen < NEW_FOR:
         return PatternTrend.NEW, facts.first_seen, 1.0, True
@@ -166,13 +179,36 @@ def _is_fading(fall: Departure) -> bool:
     return fall.ratio <= FADE_RATIO and fall.surprise >= FADE_SURPRISE
 
 
-def _is_silent(previous: StateChange | None, facts: Facts, now: datetime) -> bool:
+def _is_silent(previous: StateChange | None, facts: Facts) -> bool:
     """Return whether a pattern is silent; it stays so until its next error."""
     if previous is not None and previous.state is PatternTrend.SILENT:
         return facts.last_seen <= previous.since
-    quiet = now - facts.last_seen
-    is_quiet = quiet >= QUIET_FOR and quiet >= QUIET_TIMES * facts.longest_pause
+    times = QUIET_TIMES if facts.quiet >= LONG_QUIET else quiet_times(facts.pauses)
+    is_quiet = facts.quiet >= QUIET_FOR and facts.quiet >= times * facts.longest_pause
     return is_quiet or facts.silence.surprise >= SILENCE_SURPRISE
+
+
+@cache
+def quiet_times(pauses: int) -> float:
+    """Return how many times the longest of so many pauses a pause must be to tell of an end.
+
+    Source:
+        Of n + 1 exponential pauses the last is k times the longest of the others with the chance
+        1 / C(k + n, n) (by induction over the order of the n); k so that this is ``QUIET_CHANCE`` / n.
+    """
+    if pauses < 1:
+        return MOST_QUIET_TIMES
+    wanted = math.log(pauses / QUIET_CHANCE)
+    low, high = QUIET_TIMES, MOST_QUIET_TIMES
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        is_enough = _log_choose(middle + pauses, pauses) >= wanted
+        low, high = (low, middle) if is_enough else (middle, high)
+    return high
+
+
+def _log_choose(whole: float, part: float) -> float:
+    return math.lgamma(whole + 1.0) - math.lgamma(part + 1.0) - math.lgamma(whole - part + 1.0)
 
 
 def _clearest(state: PatternTrend, before: float, ratio: float) -> float:

@@ -54,6 +54,22 @@ class ForecastTotal:
     upper95: float
 
 
+def is_over(counts: Array) -> bool:
+    """Return whether a series has been quiet for at least as long as it came for.
+
+    Of one cluster of events nothing says when, or whether, another one comes: its mean is no forecast.
+
+    Args:
+        counts: per step, oldest first, shape (n,), NaN = not observed, which counts for neither.
+    """
+    seen = np.flatnonzero(np.nan_to_num(counts) > 0)
+    if not seen.size:
+        return True
+    is_observed = np.isfinite(counts)
+    lived = is_observed[seen[0] : seen[-1] + 1].sum()
+    return bool(is_observed[seen[-1] + 1 :].sum() >= lived)
+
+
 class Prediction:
     """A series' model, fitted once, asked for steps and totals."""
 

@@ -17,7 +17,7 @@ from error_manager.analysis.diagnosis import Diagnoser
 from error_manager.core.errors import IndexUnavailableError
 from error_manager.flows.advice import Facts, find_advice, find_kin
 from error_manager.flows.analysis_meter import StepMeter
-from error_manager.flows.analysis_services import HOURS, AnalysisServices, is_due, measured, settled
+from error_manager.flows.analysis_services import AnalysisServices, is_due, measured, settled
 from error_manager.flows.analysis_window import HISTORY, by_organization, floor_hour, moved
 from error_manager.flows.hourly import (
     Rhythms,
@@ -33,7 +33,13 @@ from error_manager.flows.month import Month, read_month
 from error_manager.flows.relations import causes_of, find_relations
 from error_manager.flows.services import IndexServices
 from error_manager.storage.analysis_source import AnalysedProject
-from error_manager.storage.findings import AnalysisState, CorrelationSet, Findings, PatternAnalysis
+from error_manager.storage.findings import (
+    HOURS,
+    AnalysisState,
+    CorrelationSet,
+    Findings,
+    PatternAnalysis,
+)
 from error_manager.storage.vectors import PatternKey, PatternSource
 
 INDEXED: Final = "indexed"

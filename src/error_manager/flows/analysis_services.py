@@ -20,14 +20,12 @@ from error_manager.flows.analysis_window import floor_hour
 from error_manager.flows.waiting import waiting_since
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource
 from error_manager.storage.base import Cursor, InboxSource
-from error_manager.storage.findings import Findings, FindingStore
+from error_manager.storage.findings import HOURS, Findings, FindingStore
 
 CLOSED_AFTER: Final = timedelta(seconds=120)
 """A bucket is complete this long after its end; what arrives later corrects counts and fires nothing."""
 FRESH: Final = timedelta(seconds=60)
 """So old may be what a receiving process told of its inbox: what came since is in no complete bucket."""
-HOURS: Final = "hours"
-"""The state that says up to when the hourly analysis has come."""
 _TRIES: Final = 5
 _log = structlog.get_logger()
 

@@ -16,6 +16,7 @@ from error_manager.core.limits import MAX_LABEL_CHARS, MAX_NOTE_CHARS
 from error_manager.core.types import FieldError, PatternId, ProjectId
 from error_manager.core.validator import too_long
 from error_manager.flows import indexing, monitoring
+from error_manager.flows.progress import analysis_progress
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.answers import Answers, Similar, alike, relations
 from error_manager.monitoring.dashboard import STEP
@@ -97,6 +98,7 @@ async def answers(
         changes=changes.items,
         forecasts=forecasts,
         usual=_usual(svc, analysis, history, collection, shown),
+        progress=await analysis_progress(svc, (pattern.project_id,)),
     )
 
 

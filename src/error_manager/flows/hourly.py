@@ -20,7 +20,7 @@ from error_manager.analysis.aggregator import PATTERN, Floats
 from error_manager.analysis.aggregator import Scope as SeriesScope
 from error_manager.analysis.baseline import Baseline, compact
 from error_manager.analysis.frequency import Frequency, frequencies
-from error_manager.analysis.prediction import Forecast, ForecastTotal, Prediction
+from error_manager.analysis.prediction import Forecast, ForecastTotal, Prediction, is_over
 from error_manager.analysis.risk import RiskFacts, risk, steady_ratio
 from error_manager.analysis.season import hour_of_week
 from error_manager.analysis.usual import Usual
@@ -182,7 +182,7 @@ def _usual(month: Month, known: Baseline) -> tuple[Usual | None, ...]:
 
 
 def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
-    """Return the forecasts of all series that are a day old and had some errors; others would be guesses."""
+    """Return the forecasts of all series that are a day old, had some errors and are not over."""
     first = {fact.id: fact.first_seen.timestamp() for fact in month.facts}
     rows: list[ForecastRow] = []
     series = (
@@ -193,7 +193,7 @@ def _forecasts(month: Month) -> tuple[ForecastRow, ...]:
     for scope, counts in series:
         began = first.get(PatternId(int(scope[1])), 0.0) if scope[0] == PATTERN else 0.0
         known = counts[max(0, int((began - month.hourly.start_s) // HOUR_S)) :]
-        if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS:
+        if len(known) >= _DAY_H and np.nansum(known) >= LEAST_ERRORS and not is_over(known):
             rows += _forecast(month, scope, Prediction(known, step_s=HOUR_S, horizon=_WEEK_H))
     return tuple(rows)
 

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from error_manager.core.types import PatternId, PatternStatus, ProjectId
+from error_manager.flows.progress import analysis_progress
 from error_manager.flows.services import QueryServices
 from error_manager.monitoring.finding import (
+    BIRTH,
     AnomalyFinding,
     ChangeFinding,
     CorrelationFinding,
@@ -20,6 +22,7 @@ from error_manager.monitoring.finding import (
 )
 from error_manager.monitoring.graph import Graph, graph
 from error_manager.monitoring.insights import MOST, Insight, insights
+from error_manager.monitoring.progress import Progress
 from error_manager.monitoring.sentence import Target, TargetKind
 from error_manager.storage.base import PatternRow, Project
 from error_manager.storage.findings import (
@@ -35,7 +38,9 @@ from error_manager.storage.findings import (
 
 TELLING_STATES: Final = ("new", "rising", "regressed", "silent")
 LEAST_SCORE: Final = 20.0
-"""What is less unusual is kept and charted, and makes no sentence."""
+"""What is less unusual is kept and charted, and makes no sentence, except ..."""
+LEAST_BIRTH: Final = 10.0
+"""... that a pattern is new: by its rate alone that is seldom very unusual."""
 _ANOMALIES: Final = 300
 _PAIRS: Final = 200
 _CHANGES: Final = 200
@@ -56,7 +61,10 @@ class Risky:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsightsView:
-    """What the page of insights shows; ``is_analysed`` is whether the analysis has run at all."""
+    """What the page of insights shows; ``is_analysed`` is whether the analysis has run at all.
+
+    ``progress`` is how far it has come, None when that is up to now.
+    """
 
     insights: tuple[Insight, ...]
     riskiest: tuple[Risky, ...]
@@ -66,6 +74,7 @@ class InsightsView:
     since: datetime
     until: datetime
     is_analysed: bool
+    progress: Progress | None
 
 
 async def window_insights(
@@ -90,7 +99,7 @@ async def insights_view(
     limit: int = MOST,
 ) -> InsightsView:
     """Return what was found in [since, until): sentences, the riskiest patterns, what goes with what."""
-    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_SCORE)
+    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_BIRTH)
     moved = AnalysisFilter(project_ids=project_ids, states=TELLING_STATES, state_since=since)
     anomalies, states, riskiest, pairs, changes = await asyncio.gather(
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
@@ -101,24 +110,29 @@ async def insights_view(
     )
     analyses = {one.pattern_id: one for one in (*riskiest.items, *states.items)}
     named = _pattern_ids(anomalies.items, pairs.items) | analyses.keys()
-    rows, projects, runs = await asyncio.gather(
+    rows, projects, runs, progress = await asyncio.gather(
         svc.queries.patterns(sorted(named), project_ids=project_ids),
         svc.access.projects(),
         svc.findings.latest_runs(),
+        analysis_progress(svc, project_ids),
     )
     names = {project.id: project.name for project in projects}
     related = tuple(_relation(row) for row in pairs.items if row.change_id is None)
     found = WindowFindings(
         patterns=tuple(_facts(number, row, analyses) for number, row in rows.items()),
-        anomalies=tuple(_anomaly(one, rows, names) for one in anomalies.items),
+        anomalies=tuple(
+            _anomaly(one, rows, names)
+            for one in anomalies.items
+            if one.score >= (LEAST_BIRTH if one.kind == BIRTH else LEAST_SCORE)
+        ),
         states=tuple(
             _state(one) for one in states.items if one.state and one.state_since and one.state_since < until
         ),
-        correlations=related,
+        correlations=tuple(_recent(related, rows, since=since)),
         changes=_causes(pairs.items, {change.id: change for change in changes.items}),
     )
     return InsightsView(
-        insights=insights(found, until, limit=limit),
+        insights=insights(found, until, length=until - since, limit=limit),
         riskiest=tuple(_risky(riskiest.items, rows, since=until - _LIVELY))[:_RISKIEST],
         graph=graph(related, {one.id: one for one in found.patterns}),
         changes=changes.items,
@@ -126,6 +140,7 @@ async def insights_view(
         since=since,
         until=until,
         is_analysed=bool(runs),
+        progress=progress,
     )
 
 
@@ -153,6 +168,8 @@ def _facts(number: PatternId, row: PatternRow, analyses: Mapping[PatternId, Patt
         severity=row.severity,
         risk=(known.risk if known else None) or 0.0,
         is_quiet=row.status is not PatternStatus.UNRESOLVED,
+        module=row.module,
+        first_seen=row.first_seen,
     )
 
 
@@ -179,6 +196,10 @@ def _anomaly(
         title=titles[scope.kind],
         pattern_id=pattern_id,
         place=place if isinstance(place := one.evidence.get("place"), int) else 0,
+        incident=str(one.evidence.get("incident", "")),
+        offset=timedelta(seconds=offset)
+        if isinstance(offset := one.evidence.get("offset_s"), int | float)
+        else None,
         ended_at=one.ended_at,
     )
 
@@ -203,6 +224,16 @@ def _relation(row: CorrelationRow) -> CorrelationFinding:
         trials=row.trials,
         found_at=row.created_at,
     )
+
+
+def _recent(
+    related: Iterable[CorrelationFinding], rows: Mapping[PatternId, PatternRow], *, since: datetime
+) -> Iterable[CorrelationFinding]:
+    """Yield the relations of which both patterns came in the window; they are found anew each hour."""
+    for one in related:
+        ends = [rows[end] for end in (one.first, one.second) if end in rows]
+        if all(row.last_seen >= since for row in ends):
+            yield one
 
 
 def _causes(rows: Iterable[CorrelationRow], changes: Mapping[int, Change]) -> tuple[ChangeFinding, ...]:

@@ -20,6 +20,11 @@ _DAY_S: Final = 86_400.0
 _MINUTE_S: Final = 60.0
 _LEAST_PER_HOUR: Final = 0.1
 """A rate that is usual counts as this at least: what never came before is not risen without end."""
+LEAST_SUPPORT: Final = 6
+LEAST_SCORE: Final = 0.55
+LEAST_LIFT: Final = 2.0
+"""What a relation needs for the advice to mend its cause: six times, eight deviations above chance, and twice
+what chance brings. Of many relations some are chance, and a wrong advice costs time."""
 _NO_ID: Final = EventId("0" * 32)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,6 +56,16 @@ class LogFacts:
 def is_bad(pattern: FoundPattern) -> bool:
     """Return whether a pattern is known to be a warning or worse."""
     return pattern.severity is not None and pattern.severity.rank >= Severity.WARNING.rank
+
+
+def is_sure(relation: Follows) -> bool:
+    """Return whether a relation is sure enough to send somebody to its cause."""
+    share = relation.support / relation.occasions
+    return (
+        relation.support >= LEAST_SUPPORT
+        and relation.score >= LEAST_SCORE
+        and share >= LEAST_LIFT * relation.base_share
+    )
 
 
 def advise(pattern: FoundPattern, facts: LogFacts, diagnoser: Diagnoser) -> Advice:
@@ -118,7 +133,7 @@ def _evidence(pattern: FoundPattern, facts: LogFacts, families: tuple[FamilyMatc
                 base=each.occasions,
             )
             for each in facts.follows
-            if each.effect == pattern.id
+            if each.effect == pattern.id and is_sure(each)
         ),
         state="rising" if any(each.is_open for each in rises) else "ongoing",
         growth=facts.growth(pattern),

@@ -38,6 +38,7 @@ from error_manager.flows.analysis_window import HISTORY, collection, floor_hour,
 from error_manager.flows.rollouts import read_rollouts
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, CountRows, PatternFact
 from error_manager.storage.findings import (
+    MINUTES,
     AnalysisState,
     Anomaly,
     AnomalyFilter,
@@ -50,8 +51,6 @@ from error_manager.storage.findings import (
 )
 from error_manager.storage.rollup import MINUTES_KEPT
 
-MINUTES: Final = "minutes"
-"""The state that says up to which minute anomalies were told."""
 RATES: Final = "rates"
 """The state that keeps the detector."""
 _AT_ONCE: Final = timedelta(hours=6)

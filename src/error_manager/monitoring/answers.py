@@ -12,6 +12,7 @@ from error_manager.analysis.usual import Expected
 from error_manager.core.types import PatternId
 from error_manager.core.wording import number, plural, span
 from error_manager.monitoring.dashboard import STEP
+from error_manager.monitoring.progress import Progress
 from error_manager.monitoring.sentence import rates
 from error_manager.storage.base import HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
@@ -30,7 +31,8 @@ from error_manager.storage.findings import (
 DAY_S: Final = 86_400
 WEEK_S: Final = 7 * DAY_S
 HOUR_S: Final = 3_600
-_RISK_WORDS: Final = ((75.0, "critical"), (50.0, "high"), (25.0, "moderate"), (0.0, "low"))
+_RISK_WORDS: Final = ((50.0, "critical"), (33.0, "high"), (25.0, "moderate"), (0.0, "low"))
+"""From half of the points on, a third, a quarter: few patterns have most of what a factor can bring."""
 LEAST_ALIKE: Final = 0.2
 """What shares less is no help: some common words."""
 _MOST: Final = 5
@@ -91,7 +93,8 @@ class Outlook:
 class Answers:
     """What is known of a pattern beyond its counts; empty parts have nothing to say.
 
-    ``usual`` is what is usual in each bucket of its history.
+    ``usual`` is what is usual in each bucket of its history,
+    ``progress`` is how far the analysis has come, None when that is up to now.
     """
 
     analysis: PatternAnalysis | None = None
@@ -103,6 +106,7 @@ class Answers:
     changes: tuple[Change, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
     usual: tuple[Expected | None, ...] = ()
+    progress: Progress | None = None
 
     @property
     def state_words(self) -> str:

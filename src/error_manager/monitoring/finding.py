@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from error_manager.core.types import PatternId, ProjectId, Severity
 from error_manager.monitoring.sentence import Target, TargetKind
 
+BIRTH: Final = "birth"
+"""The kind of the anomaly of a pattern that is new."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternFacts:
-    """A pattern that findings speak of; ``is_quiet`` when somebody resolved or ignored it."""
+    """A pattern that findings speak of; ``is_quiet`` when somebody resolved or ignored it.
+
+    ``first_seen`` is None where nobody knows.
+    """
 
     project_id: ProjectId
     id: PatternId
@@ -19,6 +26,8 @@ class PatternFacts:
     severity: Severity
     risk: float = 0.0
     is_quiet: bool = False
+    module: str = ""
+    first_seen: datetime | None = None
 
     @property
     def target(self) -> Target:
@@ -33,6 +42,8 @@ class AnomalyFinding:
     ``ended_at`` is None while it goes on. ``kind`` is burst, step, silence, birth or another word.
     ``pattern_id`` is None for the series of a module, a project or a severity; then ``scope`` and ``title``
     say which. ``place`` is that among the causes of its incident: 1 = the likeliest, 0 = not told.
+    ``incident`` is the same for all that the analysis holds for one, "" where it was not looked for;
+    ``offset`` says exactly how long after the first of them it began.
     """
 
     scope: Target
@@ -45,6 +56,8 @@ class AnomalyFinding:
     title: str = ""
     pattern_id: PatternId | None = None
     place: int = 0
+    incident: str = ""
+    offset: timedelta | None = None
     ended_at: datetime | None = None
 
 

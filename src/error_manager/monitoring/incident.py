@@ -20,16 +20,23 @@ Relations = Mapping[tuple[PatternId, PatternId], CorrelationFinding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
-    """A pattern that an incident took with it: ``score`` is None when the first acts through another one."""
+    """A pattern that an incident took with it: ``score`` is None when the first acts through another one.
+
+    One that is not ``is_related`` began with the others, and nothing is known of why.
+    """
 
     pattern_id: PatternId
     gap: timedelta
     score: float | None
+    is_related: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Related patterns that went wrong together; ``first`` is the one that nothing else in it precedes."""
+    """Related patterns that went wrong together; ``first`` is the one that nothing else in it precedes.
+
+    Those that are not related to it come last among the followers.
+    """
 
     first: PatternId
     at: datetime
@@ -55,7 +62,8 @@ def group(anomalies: Sequence[AnomalyFinding], related: Relations) -> tuple[Inci
     """Return the incidents of two patterns or more, the earliest first.
 
     Two anomalies belong together when they begin within a quarter of an hour and their patterns are
-    related in either direction; and so does what belongs to one of them.
+    related in either direction; and so does what belongs to one of them. What is related to none of them, and
+    began with them by the analysis (``incident``), is in it too.
     """
     of_patterns = sorted(
         (one for one in anomalies if one.pattern_id is not None),
@@ -67,10 +75,18 @@ def group(anomalies: Sequence[AnomalyFinding], related: Relations) -> tuple[Inci
         merged = [other for cluster in near for other in cluster]
         clusters = [cluster for cluster in clusters if all(cluster is not other for other in near)]
         clusters.append([*merged, one])
-    found = (
-        _incident(cluster, related) for cluster in clusters if len({one.pattern_id for one in cluster}) > 1
-    )
+    grown = [cluster for cluster in clusters if _size(cluster) > 1]
+    alone = [one for cluster in clusters if _size(cluster) == 1 for one in cluster if one.incident]
+    found = []
+    for cluster in grown:
+        names = {one.incident for one in cluster}
+        found.append(_incident(cluster, [one for one in alone if one.incident in names], related))
+        alone = [one for one in alone if one.incident not in names]
     return tuple(sorted(found, key=lambda incident: (incident.at, incident.first)))
+
+
+def _size(cluster: Sequence[AnomalyFinding]) -> int:
+    return len({one.pattern_id for one in cluster})
 
 
 def _belong(one: AnomalyFinding, other: AnomalyFinding, related: Relations) -> bool:
@@ -80,7 +96,9 @@ def _belong(one: AnomalyFinding, other: AnomalyFinding, related: Relations) -> b
     return a == b or (a, b) in related or (b, a) in related
 
 
-def _incident(cluster: Sequence[AnomalyFinding], related: Relations) -> Incident:
+def _incident(
+    cluster: Sequence[AnomalyFinding], beside: Sequence[AnomalyFinding], related: Relations
+) -> Incident:
     starts: dict[PatternId, datetime] = {}
     for one in cluster:
         if one.pattern_id is not None:
@@ -105,11 +123,25 @@ def _incident(cluster: Sequence[AnomalyFinding], related: Relations) -> Incident
         (_follower(first, pattern, starts, related) for pattern in starts if pattern != first),
         key=lambda follower: (follower.gap, follower.pattern_id),
     )
+    others = {one.pattern_id: one for one in beside if one.pattern_id not in starts}
+    began = [_companion(first, one, cluster) for one in others.values()]
+    every = (*cluster, *(one for one in beside if one.pattern_id in others))
     return Incident(
         first=first,
-        at=min(starts[first], *starts.values()),
-        followers=tuple(followers),
-        anomalies=tuple(cluster),
+        at=min(one.started_at for one in every),
+        followers=(*followers, *sorted(began, key=lambda follower: (follower.gap, follower.pattern_id))),
+        anomalies=every,
+    )
+
+
+def _companion(first: PatternId, one: AnomalyFinding, cluster: Sequence[AnomalyFinding]) -> Follower:
+    """Return a pattern that began with an incident; the gap is to the millisecond where that is known."""
+    lead = next(each for each in cluster if each.pattern_id == first)
+    gap = one.started_at - lead.started_at
+    if one.offset is not None and lead.offset is not None:
+        gap = one.offset - lead.offset
+    return Follower(
+        pattern_id=one.pattern_id or PatternId(0), gap=max(gap, timedelta()), score=None, is_related=False
     )
 
 

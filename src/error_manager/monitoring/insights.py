@@ -18,6 +18,7 @@ from typing import Final
 from error_manager.core.types import PatternId, Severity
 from error_manager.core.wording import number, span
 from error_manager.monitoring.finding import (
+    BIRTH,
     AnomalyFinding,
     ChangeFinding,
     CorrelationFinding,
@@ -25,7 +26,7 @@ from error_manager.monitoring.finding import (
     StateFinding,
     WindowFindings,
 )
-from error_manager.monitoring.incident import TOGETHER, Follower, Incident, Relations, group, relations
+from error_manager.monitoring.incident import Follower, Incident, Relations, group, relations
 from error_manager.monitoring.sentence import (
     Part,
     Sentence,
@@ -36,14 +37,17 @@ from error_manager.monitoring.sentence import (
     rates,
     words,
 )
+from error_manager.monitoring.wide import is_telling, unexplained
 
 MOST: Final = 12
 """Insights of a window at most, unless asked."""
 FRESH: Final = timedelta(hours=24)
-"""What began this long ago ranks half as high as the same thing now."""
+"""What began this long ago, or as long ago as the range looked at if that is longer, ranks half as high."""
 SAME: Final = timedelta(hours=6)
 """A state and an anomaly of one pattern that begin so near each other say the same."""
 LEAST_EXPLAINED: Final = 0.5
+BRIEF: Final = timedelta(days=2)
+"""What came for less than this and stopped is over; that it is silent is no news."""
 _NAMED: Final = 3
 
 
@@ -88,6 +92,8 @@ _STATES: Final[Mapping[str, InsightKind]] = MappingProxyType(
     }
 )
 _BROUGHT: Final = frozenset({"new", "regressed", "rising"})
+_LISTS: Final = frozenset({InsightKind.INCIDENT, InsightKind.CHANGE})
+"""Their evidence begins with one item per pattern they name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,16 +128,27 @@ class Insight:
     severity: Severity
     patterns: tuple[PatternId, ...]
 
+    @property
+    def beside(self) -> tuple[Evidence, ...]:
+        """Return the evidence that the sentence does not say."""
+        if self.kind in _LISTS:
+            own = len(self.patterns) - (self.kind is InsightKind.INCIDENT)
+            return self.evidence[min(own, _NAMED) :]
+        return tuple(one for one in self.evidence if one.name == "score" or isinstance(one.value, str))
 
-def insights(findings: WindowFindings, now: datetime, *, limit: int = MOST) -> tuple[Insight, ...]:
+
+def insights(
+    findings: WindowFindings, now: datetime, *, length: timedelta = FRESH, limit: int = MOST
+) -> tuple[Insight, ...]:
     """Return what was found as sentences, the most important first.
 
     Args:
         findings: of the window; what is about patterns that are quiet or not in ``patterns`` is left out.
         now: the time of the look, aware; newer things rank higher.
+        length: of the window; who looks at two weeks wants to hear of the worst of them.
         limit: most insights to return, >= 0.
     """
-    told = _Telling(findings, now)
+    told = _Telling(findings, now, fresh=max(FRESH, length))
     found = sorted(told.all(), key=lambda one: (one.rank, one.at, plain(one.sentence, clock="%c")))
     unique = {insight.id: insight for insight in found}
     return tuple(sorted(unique.values(), key=lambda one: (-one.rank, one.at, one.patterns, one.id))[:limit])
@@ -140,8 +157,9 @@ def insights(findings: WindowFindings, now: datetime, *, limit: int = MOST) -> t
 class _Telling:
     """Findings put into sentences, the most telling first; what was told needs no second sentence."""
 
-    def __init__(self, findings: WindowFindings, now: datetime) -> None:
+    def __init__(self, findings: WindowFindings, now: datetime, *, fresh: timedelta) -> None:
         self._now = now
+        self._fresh = fresh
         self._findings = findings
         self._patterns = {one.id: one for one in findings.patterns if not one.is_quiet}
         self._related: Relations = relations(
@@ -151,49 +169,68 @@ class _Telling:
         for change in sorted(findings.changes, key=lambda one: (one.score, one.at, one.version)):
             if change.score >= LEAST_EXPLAINED:
                 self._changes[change.pattern_id] = change
+        self._wider: Mapping[PatternId, list[AnomalyFinding]] = {}
         self._told: dict[PatternId, list[datetime]] = {}
         self._together: set[frozenset[PatternId]] = set()
 
     def all(self) -> Iterator[Insight]:
         """Yield every insight; the order matters, since each step leaves out what an earlier one told."""
         states = sorted(
-            (
-                one
-                for one in self._findings.states
-                if one.pattern_id in self._patterns and one.state in _STATES
-            ),
+            (one for one in self._findings.states if one.pattern_id in self._patterns and self._is_news(one)),
             key=lambda one: (one.since, one.pattern_id, one.state, one.ratio),
         )
         anomalies = sorted(
-            self._findings.anomalies,
+            filter(is_telling, self._findings.anomalies),
             key=lambda one: (-one.score, one.started_at, one.scope.key, one.kind, one.observed, one.expected),
         )
         mine = [one for one in anomalies if one.pattern_id in self._patterns]
+        wide = unexplained(anomalies, self._patterns, states)
+        self._wider = wide.wider
         yield from map(self._incident, group(mine, self._related))
-        yield from self._brought(states)
+        yield from self._brought([*states, *self._births(mine, states)])
         yield from (self._state(one) for one in states if not self._is_told(one.pattern_id, one.since))
         for one in mine:
             if one.pattern_id is not None and not self._is_told(one.pattern_id, one.started_at):
                 yield self._anomaly(one, self._patterns[one.pattern_id])
-        starts = [at for times in self._told.values() for at in times]
-        for one in anomalies:
-            if one.pattern_id is None and not any(abs(at - one.started_at) <= TOGETHER for at in starts):
-                yield self._wide_anomaly(one)
+        yield from map(self._wide_anomaly, wide.told)
         yield from (
             self._correlation(one)
             for pair, one in self._related.items()
             if not any(set(pair) <= together for together in self._together)
         )
 
+    def _is_news(self, one: StateFinding) -> bool:
+        """Return whether a state is worth a sentence: that a burst is over is not."""
+        began = self._patterns[one.pattern_id].first_seen
+        is_over = one.state == InsightKind.SILENT.value and began is not None and one.since - began < BRIEF
+        return one.state in _STATES and not is_over
+
+    def _births(
+        self, anomalies: Sequence[AnomalyFinding], states: Sequence[StateFinding]
+    ) -> Iterator[StateFinding]:
+        """Yield what was new in the window and is in another state by now."""
+        known = {one.pattern_id for one in states if one.state in _BROUGHT}
+        for one in anomalies:
+            if one.kind == BIRTH and one.pattern_id is not None and one.pattern_id not in known:
+                yield StateFinding(
+                    pattern_id=one.pattern_id, state=InsightKind.NEW.value, since=one.started_at
+                )
+
     # ---------------------------------------------------------------------------------------------- sentences
     def _incident(self, incident: Incident) -> Insight:
         for pattern in incident.patterns:
             self._tell(pattern, incident.at)
         self._together.add(frozenset(incident.patterns))
-        followers = listed([self._follower(one) for one in incident.followers], most=_NAMED)
+        took, beside = (
+            listed(
+                [self._follower(one) for one in incident.followers if one.is_related is is_related],
+                most=_NAMED,
+            )
+            for is_related in (True, False)
+        )
         sentence = words(
-            self._link(incident.first), " at ", incident.at, self._after(incident.first), " took ", followers,
-            " with it",
+            self._link(incident.first), " at ", incident.at, self._after(incident.first), " took ", took,
+            " with it", *(("; with them began ", beside) if beside else ()),
         )  # fmt: skip
         evidence = [
             Evidence(
@@ -293,6 +330,14 @@ class _Telling:
         target = Target(project_id=change.project_id, kind=TargetKind.RELEASE, key=change.version)
         return words(Part(text=change.version, target=target))
 
+    def _wide_evidence(self, patterns: Sequence[PatternId], at: datetime) -> Iterator[Evidence]:
+        for pattern in patterns:
+            for one in self._wider.get(pattern, ()):
+                if abs(one.started_at - at) <= SAME:
+                    observed, expected, per = _amounts(one)
+                    value = f"{observed} per {per}, {expected} expected"
+                    yield Evidence(name=one.title or one.scope.key, value=value)
+
     def _tell(self, pattern: PatternId, at: datetime) -> None:
         self._told.setdefault(pattern, []).append(at)
 
@@ -318,9 +363,9 @@ class _Telling:
         return Insight(
             id=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),
             kind=kind,
-            rank=points * 0.5 ** (age / FRESH),
+            rank=points * 0.5 ** (age / self._fresh),
             sentence=sentence,
-            evidence=tuple(evidence),
+            evidence=(*evidence, *self._wide_evidence(patterns, at)),
             at=at,
             severity=severity,
             patterns=patterns,
@@ -334,7 +379,7 @@ def _state_word(one: StateFinding) -> str:
 
 
 def _unusual(one: AnomalyFinding) -> Sentence:
-    (observed, expected), per = rates(one.observed, one.expected, per=one.per)
+    observed, expected, per = _amounts(one)
     when = ("from ", one.started_at, " to ", one.ended_at) if one.ended_at else ("since ", one.started_at)
     match one.kind:
         case "silence":
@@ -345,6 +390,12 @@ def _unusual(one: AnomalyFinding) -> Sentence:
             return words(f": {observed} per {per} at ", one.started_at, ", none before")
         case _:
             return words(f": {observed} per {per} at ", one.started_at, f", {expected} expected")
+
+
+def _amounts(one: AnomalyFinding) -> tuple[str, str, str]:
+    """Return what was observed and expected, and per what."""
+    (observed, expected), per = rates(one.observed, one.expected, per=one.per)
+    return observed, expected, per
 
 
 def _numbers(one: AnomalyFinding) -> list[Evidence]:

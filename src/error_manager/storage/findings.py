@@ -16,6 +16,12 @@ RUNS_KEPT: Final = timedelta(days=8)
 """Runs of the analysis are forgotten after this time."""
 
 
+MINUTES: Final = "minutes"
+"""The state that says up to which minute anomalies were told."""
+HOURS: Final = "hours"
+"""The state that says up to when the hourly analysis has come."""
+
+
 class ScopeKind(StrEnum):
     """What a series of counts is about."""
 
@@ -428,6 +434,9 @@ class FindingStore(Protocol):
     async def state(self, project_id: ProjectId, kind: str) -> AnalysisState | None:
         """Return where a step stands, None before its first time; ``content`` is b"" when it is damaged."""
         ...
+
+    async def reached(self, kinds: Sequence[str]) -> Mapping[tuple[ProjectId, str], datetime]:
+        """Return up to when steps have come in all projects, by project and kind, if they ever ran."""
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands; it starts anew."""

@@ -89,6 +89,10 @@ class MemoryFindings:
         """Return where a step stands, None before its first time."""
         return self._states.get((project_id, kind))
 
+    async def reached(self, kinds: Sequence[str]) -> Mapping[tuple[ProjectId, str], datetime]:
+        """Return up to when steps have come in all projects."""
+        return {key: state.through_at for key, state in self._states.items() if key[1] in kinds}
+
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands."""
         self._states.pop((project_id, kind), None)

@@ -111,6 +111,49 @@ def test_a_nightly_job_is_neither_rising_at_night_nor_silent_by_day():
     )
 
 
+def test_a_weekly_job_is_no_rise_and_three_times_of_it_are():
+    """120 errors each Wednesday: one more time is as usual, 360 errors are three times a burst."""
+    weeks = np.zeros(HOURS)
+    weeks[48::168] = 120.0
+    known, _ = look(weeks)
+    assert (known.burst[0], known.burst_day[0]) == (120.0, 120.0)
+    for size, is_rise in ((120.0, False), (360.0, True)):
+        minutes = np.zeros((1, 1440))
+        minutes[0, -30:] = size / 30
+        found = departures(
+            known, weeks[None, -168:], minutes, end_s=END_S + 1800, last_seen_s=np.asarray([END_S + 1799])
+        )
+        assert bool(found.rise_ratio[0] >= 2) is is_rise
+
+
+def test_only_what_comes_in_bursts_is_held_against_bursts():
+    """Errors at any hour, office hours, and one incident of a pattern that comes all day: no bursts."""
+    rng = np.random.default_rng(2)
+    office = np.where((np.arange(HOURS) % 24 >= 8) & (np.arange(HOURS) % 24 < 18), 30.0, 0.0)
+    incident = rng.poisson(0.5, HOURS).astype(float)
+    incident[300:302] = 400.0
+    for hourly in (rng.poisson(0.02, HOURS).astype(float), office, incident):
+        known, _ = look(hourly)
+        assert known.burst[0] <= 1.0
+    once = np.zeros(HOURS)
+    once[300:302] = 400.0
+    known, _ = look(once)
+    assert (known.burst[0], known.burst_day[0]) == (0.0, 0.0)
+
+
+def test_pauses_are_counted_in_collected_hours():
+    """Errors at hours 10, 11, 20 and 40, hours 25 to 29 not collected: 8 and 14 hours; 10 more before."""
+    hourly = np.zeros(HOURS)
+    hourly[[10, 11, 20, 40]] = 1.0
+    hourly[25:30] = np.nan
+    born, _ = look(hourly, first_s=MONDAY_S + 10 * 3600)
+    assert (born.pause_h[0], born.pauses[0]) == (14.0, 2.0)
+    hourly[20] = 0.0
+    older, found = look(hourly, first_s=MONDAY_S - 86400, last_s=MONDAY_S + 40.5 * 3600)
+    assert (older.pause_h[0], older.pauses[0]) == (23.0, 2.0)
+    assert found.quiet_h[0] == 168
+
+
 def test_hours_before_birth_do_not_count():
     """Born two days ago at twelve an hour: the level is 12, not a fifteenth of it, and rests on little."""
     hourly = np.zeros(HOURS)
@@ -129,6 +172,15 @@ def test_many_patterns_at_once_are_each_judged_alone():
     first = np.full(3, MONDAY_S)
     all_known = baseline(hourly, minutes, start_s=MONDAY_S, first_seen_s=first)
     one_known = baseline(hourly[1:2], minutes[1:2], start_s=MONDAY_S, first_seen_s=first[:1])
-    for name in ("level", "known", "day_variance", "hour_variance", "quarter_variance", "gap_h", "pause_h"):
+    for name in (
+        "level",
+        "known",
+        "day_variance",
+        "hour_variance",
+        "quarter_variance",
+        "gap_h",
+        "pause_h",
+        "burst",
+    ):
         assert getattr(all_known, name)[1] == pytest.approx(getattr(one_known, name)[0])
     assert replace(all_known, level=one_known.level).profile.shape == (3, 168)

@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import binom
 
 from error_manager.analysis.pattern_state import (
     CALM_FOR,
     NEW_FOR,
-    QUIET_FOR,
     REGRESSED_FOR,
     Departure,
     Facts,
     PatternTrend,
     next_state,
+    quiet_times,
 )
 
 NOW = datetime(2026, 3, 10, 14, 20, tzinfo=UTC)
@@ -25,6 +26,17 @@ OLD = NOW - timedelta(days=40)
 USUAL = Facts(first_seen=OLD, last_seen=NOW)
 RISE = Departure(ratio=3.4, surprise=12.0, since=NOW - timedelta(minutes=15))
 FALL = Departure(ratio=0.2, surprise=9.0, since=NOW - timedelta(days=1))
+
+
+def quiet(*, longest_h=0, pauses=0, **since):
+    """Return the facts of a pattern without an error for so long, after pauses of its own."""
+    return replace(
+        USUAL,
+        last_seen=NOW - timedelta(**since),
+        quiet=timedelta(**since),
+        longest_pause=timedelta(hours=longest_h),
+        pauses=pauses,
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,11 +52,12 @@ FALL = Departure(ratio=0.2, surprise=9.0, since=NOW - timedelta(days=1))
         (replace(USUAL, rise=RISE, fall=FALL), PatternTrend.RISING),
         (replace(USUAL, fall=replace(FALL, surprise=4.9)), PatternTrend.ONGOING),
         (replace(USUAL, silence=Departure(ratio=0, surprise=8.0)), PatternTrend.SILENT),
-        (replace(USUAL, last_seen=NOW - QUIET_FOR), PatternTrend.SILENT),
-        (
-            replace(USUAL, last_seen=NOW - QUIET_FOR, longest_pause=timedelta(days=6)),
-            PatternTrend.ONGOING,
-        ),
+        (quiet(days=2), PatternTrend.SILENT),
+        (quiet(days=1, hours=23), PatternTrend.ONGOING),
+        (quiet(days=2, longest_h=4, pauses=3), PatternTrend.SILENT),
+        (quiet(days=2, longest_h=5, pauses=3), PatternTrend.ONGOING),
+        (quiet(days=14, longest_h=112, pauses=3), PatternTrend.SILENT),
+        (quiet(days=14, longest_h=113, pauses=3), PatternTrend.ONGOING),
         (replace(USUAL, resolved_at=OLD, returned_at=NOW), PatternTrend.REGRESSED),
         (replace(USUAL, resolved_at=OLD), PatternTrend.ONGOING),
         (replace(USUAL, rise=RISE, resolved_at=OLD, returned_at=NOW), PatternTrend.REGRESSED),
@@ -96,6 +109,24 @@ def test_silence_lasts_until_the_next_error():
     assert next_state(change, sunken, NOW + timedelta(days=5)).state is PatternTrend.SILENT
     later = NOW + timedelta(days=6)
     assert next_state(change, replace(USUAL, last_seen=later), later).state is PatternTrend.ONGOING
+
+
+@pytest.mark.parametrize("pauses", [8, 20, 70, 400])
+def test_a_pause_beyond_habit_is_as_seldom_as_promised(pauses):
+    """1 / C(k + n, n) is a thousandth for each pause, by scipy; below and above it is three or ten times."""
+    times = quiet_times(pauses)
+    assert 3 <= times <= 10
+    if 3.001 < times < 9.999:
+        assert 1 / binom(times + pauses, pauses) == pytest.approx(1e-3 / pauses, rel=1e-3)
+    else:
+        assert pauses == 400
+        assert 1 / binom(3 + pauses, pauses) < 1e-3 / pauses
+
+
+def test_after_downtime_nothing_is_silent():
+    """Four days without an error of which a day was collected are not two days of quiet."""
+    away = replace(quiet(days=4), quiet=timedelta(days=1))
+    assert next_state(None, away, NOW).state is PatternTrend.ONGOING
 
 
 def test_a_regression_lasts_a_week_and_a_second_one_is_told_again():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from error_manager.analysis.prediction import Prediction
+from error_manager.analysis.prediction import Prediction, is_over
 
 HOUR_S = 3_600
 
@@ -122,3 +122,20 @@ def test_short_history_is_unsure():
     """Two hours of counts say little of the hours not seen: the band of a week spans a factor of three."""
     total = forecast_total(np.array([100.0, 120.0]), step_s=HOUR_S, horizon=168)
     assert total.upper80 > 3 * total.lower80 > 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "answer"),
+    [
+        ([], True),
+        ([0, 0], True),
+        ([0, 4, 2, 9, 0, 0], False),
+        ([0, 4, 2, 9, 0, 0, 0], True),
+        ([5, 0, 0, 0, 5, 0, 0], False),
+        ([4, 2, 9, 0, np.nan, np.nan, 0], False),
+        ([4, np.nan, np.nan, 9, 0, 0], True),
+    ],
+)
+def test_over_is_what_is_quiet_for_as_long_as_it_came(counts, answer):
+    """First to last event against the steps since, by hand; what was not observed counts for neither."""
+    assert is_over(np.asarray(counts, dtype=np.float64)) is answer

@@ -317,8 +317,10 @@ def test_recommendations_of_one_reason_are_told_together():
 
 
 @pytest.mark.parametrize(
-    ("risk", "word"), [(0, "low"), (24.9, "low"), (25, "moderate"), (50, "high"), (99, "critical")]
-)
+    ("risk", "word"),
+    [(0.0, "low"), (24.9, "low"), (25.0, "moderate"), (32.9, "moderate"), (33.0, "high"), (49.9, "high"),
+     (50.0, "critical"), (100.0, "critical")],
+)  # fmt: skip
 def test_the_word_of_a_risk(risk, word):
     """Four steps."""
     assert risk_word(risk) == word

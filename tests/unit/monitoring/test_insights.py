@@ -96,6 +96,26 @@ def test_unrelated_anomalies_at_one_time_are_no_incident():
     assert not [one for one in insights(apart, NOON) if one.kind is InsightKind.INCIDENT]
 
 
+def test_what_began_with_an_incident_is_told_with_it():
+    """A pattern of the same incident that is related to none, without a claim that it was taken."""
+    anomalies = (
+        replace(anomaly(POOL), incident="1@11:18", offset=timedelta()),
+        replace(anomaly(PAY), incident="1@11:18", offset=timedelta(seconds=4)),
+        replace(
+            anomaly(MAIL, at=AT + timedelta(minutes=1)), incident="1@11:18", offset=timedelta(seconds=61)
+        ),
+        replace(anomaly(TAX), incident="5@11:18"),
+    )
+    findings = replace(CASCADE, anomalies=anomalies, states=())
+    assert told(findings)[0] == (
+        "API pool exhausted at 11:18 took payments (+4 s, 0.82) with it; with them began mail (+61 s)"
+    )
+    assert "tax: 41 per minute at 11:18, 0.4 expected" in told(findings)
+    assert not any(one.startswith("mail") for one in told(findings))
+    unknown = tuple(replace(one, offset=None) for one in anomalies)
+    assert told(replace(findings, anomalies=unknown))[0].endswith("began mail (+60 s)")
+
+
 @pytest.mark.parametrize(
     ("findings", "sentence"),
     [
@@ -149,6 +169,8 @@ def test_a_release_that_brought_two_patterns_is_one_sentence():
         changes=(ChangeFinding(pattern_id=TAX, **release), ChangeFinding(pattern_id=COUPON, **release)),
     )
     assert told(findings) == ["Release api@2.8.0 at 11:18 brought tax (new) and coupon (came back)"]
+    days_later = replace(findings, states=findings.states[1:], anomalies=(anomaly(TAX, kind="birth"),))
+    assert told(days_later) == ["Release api@2.8.0 at 11:18 brought coupon (came back) and tax (new)"]
     alone = replace(findings, states=findings.states[:1])
     (insight,) = insights(alone, NOON)
     assert plain(insight.sentence) == "New: tax since 11:18, after release api@2.8.0"
@@ -169,23 +191,93 @@ def test_one_pattern_is_told_once():
     ]
 
 
+def wide(kind, key, *, at=AT, observed=41.0, expected=0.4, **values):
+    """Return an anomaly of a module, a severity or the project."""
+    scope = Target(project_id=SHOP, kind=kind, key=key)
+    return AnomalyFinding(scope=scope, kind="burst", started_at=at, observed=observed, expected=expected,
+                          score=60.0, title=f"{kind.value} {key}".strip(), **values)  # fmt: skip
+
+
+MODULE = wide(TargetKind.MODULE, "shop.db")
+PROJECT = wide(TargetKind.PROJECT, "", at=AT + timedelta(minutes=1))
+
+
 def test_the_series_of_a_module_is_told_when_no_pattern_explains_it():
-    """At the time of a told pattern it says nothing new."""
-    scope = Target(project_id=SHOP, kind=TargetKind.MODULE, key="shop.db")
-    wide = replace(anomaly(PAY), pattern_id=None, scope=scope)
-    assert told(WindowFindings(patterns=ALL, anomalies=(wide,))) == [
-        "shop.db: 41 per minute at 11:18, 0.4 expected"
+    """What its own pattern did is told of the pattern, with the series as evidence."""
+    assert told(WindowFindings(patterns=ALL, anomalies=(MODULE,))) == [
+        "module shop.db: 41 per minute at 11:18, 0.4 expected"
     ]
-    assert told(WindowFindings(patterns=ALL, anomalies=(wide, anomaly(PAY)))) == [
-        "payments: 41 per minute at 11:18, 0.4 expected"
+    mine = (pattern(PAY, module="shop.db"),)
+    (insight,) = insights(WindowFindings(patterns=mine, anomalies=(MODULE, anomaly(PAY))), NOON)
+    assert plain(insight.sentence) == "payments: 41 per minute at 11:18, 0.4 expected"
+    assert [(one.name, one.value) for one in insight.beside] == [
+        ("score", 90.0), ("module shop.db", "41 per minute, 0.4 expected"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mine", "cause"),
+    [
+        (pattern(PAY, module="shop.web"), anomaly(PAY)),
+        (pattern(PAY, module="shop.db"), replace(anomaly(PAY), observed=20.0)),
+        (pattern(PAY, module="shop.db"), anomaly(PAY, at=AT + timedelta(minutes=40))),
+        (pattern(PAY, module="shop.db"), anomaly(PAY, at=AT - timedelta(hours=7))),
+        (pattern(PAY, module="shop.db"), replace(anomaly(PAY), observed=0.0, expected=41.0)),
+        (replace(pattern(PAY, module="shop.db"), project_id=ProjectId(2)), anomaly(PAY)),
+    ],
+    ids=["another module", "less than half", "later", "hours before", "the other way", "another project"],
+)  # fmt: skip
+def test_a_wide_series_that_patterns_do_not_explain_is_told(mine, cause):
+    """Of another series, with less than half of the excess, at another time, or in the other direction."""
+    series = replace(MODULE, ended_at=AT + timedelta(minutes=30))
+    findings = WindowFindings(patterns=(mine,), anomalies=(series, cause))
+    assert "module shop.db: 41 per minute at 11:18, 0.4 expected" in told(findings)
+
+
+def test_series_that_move_together_are_told_once():
+    """Of a module and its project the module; the project too when its excess is more than twice as large."""
+    assert told(WindowFindings(anomalies=(PROJECT, MODULE))) == [
+        "module shop.db: 41 per minute at 11:18, 0.4 expected"
     ]
+    assert len(told(WindowFindings(anomalies=(replace(PROJECT, observed=90.0), MODULE)))) == 2
+
+
+def test_an_incident_has_wide_series_as_evidence_beside_what_it_took():
+    """Half of the project's excess is that of two patterns; followers that the sentence names stay in it."""
+    findings = replace(CASCADE, anomalies=(*CASCADE.anomalies, replace(PROJECT, observed=82.0)), states=())
+    (insight,) = insights(findings, NOON)
+    assert insight.kind is InsightKind.INCIDENT
+    assert [(one.name, one.value) for one in insight.beside] == [("project", "82 per minute, 0.4 expected")]
+
+
+def test_a_state_explains_its_module():
+    """A pattern that is told as rising needs no sentence about its module."""
+    findings = WindowFindings(
+        patterns=(pattern(PAY, module="shop.db"),),
+        anomalies=(MODULE,),
+        states=(state(PAY, "rising", ratio=3.4),),
+    )
+    assert told(findings) == ["Rising: payments, 3.4x its usual rate since 11:18"]
+
+
+def test_a_rate_as_expected_is_no_sentence():
+    """6.2 where 6.1 were expected says nothing, a quarter more or less does."""
+    for observed, count in ((6.2, 0), (7.7, 1), (4.8, 1)):
+        odd = replace(anomaly(PAY), observed=observed, expected=6.1)
+        assert len(told(WindowFindings(patterns=ALL, anomalies=(odd,)))) == count
+
+
+def test_the_end_of_a_burst_is_no_news():
+    """Silent is told of what came for two days; what came for an hour and stopped is over."""
+    for began, count in ((AT - timedelta(hours=1), 0), (AT - timedelta(days=2), 1)):
+        facts = (pattern(PAY, first_seen=began),)
+        assert len(told(WindowFindings(patterns=facts, states=(state(PAY, "silent"),)))) == count
 
 
 def test_the_series_of_a_severity_has_that_severity():
     """No pattern says how bad it is; the series does."""
-    scope = Target(project_id=SHOP, kind=TargetKind.SEVERITY, key="warning")
-    wide = replace(anomaly(PAY), pattern_id=None, scope=scope)
-    (insight,) = insights(WindowFindings(patterns=ALL, anomalies=(wide,)), NOON)
+    series = wide(TargetKind.SEVERITY, "warning")
+    (insight,) = insights(WindowFindings(patterns=ALL, anomalies=(series,)), NOON)
     assert insight.severity is Severity.WARNING
 
 
@@ -211,7 +303,7 @@ def test_quiet_and_unknown_patterns_are_left_out():
 
 
 def test_order_is_by_kind_risk_severity_and_age():
-    """A regression comes before a new pattern; a day halves the rank; risk and severity raise it."""
+    """Regressions come before what is new; a day or the range halves the rank, risk and severity raise it."""
     findings = WindowFindings(
         patterns=ALL, states=(state(PAY, "fading"), state(WEB, "new"), state(TAX, "regressed"))
     )
@@ -221,6 +313,9 @@ def test_order_is_by_kind_risk_severity_and_age():
     assert now.rank == pytest.approx(40 + 2 * 3)
     (later,) = insights(fresh, AT + timedelta(days=1))
     assert (later.id, later.rank) == (now.id, pytest.approx(now.rank / 2))
+    for days in (7, 14):
+        (at_end,) = insights(fresh, AT + timedelta(days=days), length=timedelta(days=days))
+        assert at_end.rank == pytest.approx(now.rank / 2)
     fatal = replace(pattern(WEB, risk=50.0), severity=Severity.FATAL)
     (worse,) = insights(WindowFindings(patterns=(fatal,), states=(state(WEB, "new"),)), AT)
     assert worse.rank == pytest.approx(40 + 20 + 10)
@@ -231,8 +326,9 @@ whens = st.integers(0, 4_000).map(lambda minutes: AT - timedelta(minutes=minutes
 windows = st.builds(
     WindowFindings,
     patterns=st.just(ALL),
-    anomalies=st.lists(st.builds(anomaly, keys, at=whens, kind=st.sampled_from(["burst", "step"])))
-    .map(tuple),
+    anomalies=st.lists(st.builds(lambda one, name: replace(one, incident=name),
+                                 st.builds(anomaly, keys, at=whens, kind=st.sampled_from(["burst", "step"])),
+                                 st.sampled_from(["", "a", "b"]))).map(tuple),
     states=st.lists(st.builds(state, keys, st.sampled_from(["new", "rising", "silent", "fading", "ongoing"]),
                               since=whens, ratio=st.sampled_from([0.3, 3.0]))).map(tuple),
     correlations=st.lists(st.builds(relation, keys, keys, seconds=st.integers(0, 300),

@@ -1,7 +1,7 @@
 """Every page drawn with made-up values: complete, in the right words, and deaf to hostile text."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -27,6 +27,7 @@ from error_manager.monitoring.finding import CorrelationFinding, PatternFacts
 from error_manager.monitoring.graph import NODE_HEIGHT, NODE_WIDTH, graph
 from error_manager.monitoring.insights import Evidence as InsightEvidence
 from error_manager.monitoring.insights import Insight, InsightKind
+from error_manager.monitoring.progress import Progress
 from error_manager.monitoring.sentence import Part, Target, TargetKind, words
 from error_manager.storage.base import PatternChangeRow, ValueCount
 from error_manager.storage.findings import (
@@ -46,6 +47,7 @@ from error_manager.storage.findings import (
 )
 from error_manager.storage.rules import RuleBook, StoredRule
 
+SINCE = datetime(2026, 3, 2, 15, tzinfo=UTC)
 PAGES = (
     "rules",
     "rule",
@@ -249,7 +251,7 @@ def draw_answered(made_up, say):
     return render("pattern.html", frame=frame(made_up, say), **values)
 
 
-def draw_insights(made_up, say):
+def draw_insights(made_up, say, *, progress=None, whose=""):
     """Return the page of insights with everything on it."""
     answers, row, now = _answers(made_up, say), made_up["pattern"](1, say), made_up["NOW"]
     facts = {
@@ -271,6 +273,7 @@ def draw_insights(made_up, say):
         since=now,
         until=now,
         is_analysed=True,
+        progress=progress,
     )
     return render(
         "insights.html",
@@ -278,6 +281,7 @@ def draw_insights(made_up, say):
         view=view,
         now=now,
         ranges=[("7d", True)],
+        whose=whose,
         chosen="7d",
         project=None,
         target_url=target_url,
@@ -742,3 +746,38 @@ def test_the_choices_of_a_phone_stand_behind_one_button(made_up):
     folder = html[html.index('<details class="em-folder">') :]
     assert folder.index("</details>") < folder.index('<div class="em-choices">') < folder.index("<select")
     assert '<span class="em-state em-state-on">1</span>' in folder  # the environment
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (
+            Progress(project_id=1, minutes_at=SINCE, to_go=timedelta(days=6), hours_at=None),
+            "The analysis is taking in the past: it has come to",
+        ),
+        (
+            Progress(project_id=1, minutes_at=None, to_go=timedelta(), hours_at=SINCE),
+            "Relations, forecasts, risk and advice are those of",
+        ),
+        (
+            Progress(project_id=1, minutes_at=None, to_go=timedelta(), hours_at=None),
+            "Relations, forecasts, risk and advice are looked for each hour, and were not yet.",
+        ),
+    ],
+)
+def test_pages_say_how_far_the_analysis_has_come(made_up, progress, words):
+    """Insights and the page of a pattern do while it takes in the past, and say nothing of it otherwise."""
+    answered = replace(_answers(made_up, str), progress=progress)
+    values = pattern_values(made_up["pattern_view"](str), "14d", made_up["NOW"], answers=answered)
+    told = (
+        draw_insights(made_up, str, progress=progress),
+        render("pattern.html", frame=frame(made_up, str), **values),
+    )
+    named = draw_insights(made_up, str, progress=progress, whose="<Shop>")
+    assert "of &lt;Shop&gt;" in named
+    for page in told:
+        assert words in page
+        assert "&lt;Shop&gt;" not in page
+        assert ("6 days to go" in page) is bool(progress.to_go)
+    for page in (draw_insights(made_up, str), draw_answered(made_up, str)):
+        assert "em-behind" not in page

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -92,6 +93,11 @@ class PostgresFindings(FindingQueries):
             through_at=through_at,
             content=content,
         )
+
+    async def reached(self, kinds: Sequence[str]) -> Mapping[tuple[ProjectId, str], datetime]:
+        """Return up to when steps have come in all projects."""
+        rows = await self._rows(_SQL["read_reached"], kinds=list(kinds))
+        return {(ProjectId(project), kind): through_at for project, kind, through_at in rows}
 
     async def forget_state(self, project_id: ProjectId, kind: str) -> None:
         """Remove where a step stands."""

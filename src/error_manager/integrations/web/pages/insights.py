@@ -54,8 +54,15 @@ async def show_insights(
         ranges=[(name, name == chosen) for name in SPANS],
         chosen=chosen,
         project=project,
+        whose=_whose(view),
         target_url=target_url,
         pattern_name=insights.pattern_name,
         node_width=NODE_WIDTH,
         node_height=NODE_HEIGHT,
     )
+
+
+def _whose(view: insights.InsightsView) -> str:
+    """Return the name of the project whose past is taken in, "" when there is only one."""
+    names = {project.id: project.name for project in view.projects}
+    return names.get(view.progress.project_id, "") if view.progress and len(names) > 1 else ""

@@ -11,6 +11,9 @@ ON CONFLICT (project_id, kind) DO UPDATE SET version = excluded.version, through
 -- name: read_state
 SELECT version, through_at, content FROM analysis_state WHERE project_id = %(project)s AND kind = %(kind)s
 
+-- name: read_reached
+SELECT project_id, kind, through_at FROM analysis_state WHERE kind = ANY(%(kinds)s)
+
 -- name: forget_state
 DELETE FROM analysis_state WHERE project_id = %(project)s AND kind = %(kind)s
 
