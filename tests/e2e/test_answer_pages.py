@@ -316,8 +316,8 @@ def test_a_note_on_a_fix_is_read_where_it_is_needed(
     page.reload()
     expect(page.locator(".em-changes")).to_contain_text("Raised the timeout of the mail server")
     page.goto(address(product, patterns, "PoolEmpty"))
-    fix = page.locator(".em-fix")
-    expect(fix).to_contain_text("Raised the timeout of the mail server in mail@2.9")
+    fix = page.locator(".em-fix", has_text="Raised the timeout of the mail server in mail@2.9")
+    expect(fix).to_be_visible()
 
 
 def test_errors_like_a_pasted_trace(page: Page, product: Product, patterns: dict[str, int]) -> None:

@@ -209,13 +209,15 @@ async def test_of_too_many_patterns_the_most_active_are_analysed(svc, monkeypatc
     """It is said with the run; the forecast of the project counts the errors of all."""
     await analyze_hours(svc)
     whole = Scope(project_id=ONE, kind=ScopeKind.PROJECT)
-    (before,) = await svc.findings.forecasts(whole)
+    before = await svc.findings.forecasts(whole)
     fewer = replace(svc, findings=MemoryFindings({PatternId(number): ONE for number in (1, 2, 3)}))
     monkeypatch.setattr(analysis_hours, "read_month", partial(read_month, most=2))
     monkeypatch.setattr(analysis_hours, "find_relations", partial(find_relations, most=2))
     await analyze_hours(fewer)
     assert len((await fewer.findings.analyses(AnalysisFilter(), limit=9, cursor=None)).items) == 2
-    assert (await fewer.findings.forecasts(whole))[0].point == before.point
+    after = await fewer.findings.forecasts(whole)
+    assert [(one.step_s, one.point) for one in after] == [(one.step_s, one.point) for one in before]
+    assert {one.step_s for one in before} == {3_600, 86_400}
     runs = {run.step: run for run in await fewer.findings.latest_runs()}
     assert all(run.is_done for run in runs.values())
     assert {step: run.detail for step, run in runs.items() if run.detail} == {
