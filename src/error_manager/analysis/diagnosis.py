@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from error_manager.analysis.family import Family, needles
+from error_manager.analysis.named_code import named_codes
 from error_manager.core.rules import CompileLinear, LinearPattern, encodable
 from error_manager.core.types import ErrorEvent
 
@@ -62,6 +63,8 @@ _LINKING: Final = frozenset(
     }
 )
 CODE_SCORE: Final = 0.8
+NAMED_CODE_SCORE: Final = 0.75
+"""A code that the text names; the words beside it tell more."""
 HINT_SCORE: Final = 0.45
 FRAME_SCORE: Final = 0.65
 OUTRANKED: Final = 0.9
@@ -172,6 +175,9 @@ class Diagnoser:
         for code in dict.fromkeys((symptoms.code, *(v for k, v in symptoms.tags if k.lower() in _CODE_TAGS))):
             for number in self._codes.get(code.upper(), ()):
                 sheet.add(number, "code", CODE_SCORE, f"the error code is {code}")
+        for code in named_codes(text):
+            for number in self._codes.get(code, ()):
+                sheet.add(number, "code", NAMED_CODE_SCORE, f"the text names {code}")
         self._marks.look(text, sheet)
         self._frame_marks.look(encodable("\n".join(symptoms.frames[-_FRAMES:])[:LOOK_CHARS]), sheet)
         scores = {n: s for n in sheet.found if (s := sheet.score(n, self._family(n).weight)) >= THRESHOLD}
