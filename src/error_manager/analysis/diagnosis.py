@@ -30,6 +30,8 @@ LONG_CHARS: Final = 40
 """A matched text of this length has the higher score; between, it grows with the length."""
 SHORT_CHARS: Final = 20
 """A shorter match in a plain sentence that runs on is a hint only: "bad gateway to the garden"."""
+_GAP: Final = re.compile(r"[^\\]\.[{+*]")
+"""An expression with a gap between its words; in a plain sentence it is a hint only."""
 _TECHNICAL: Final = re.compile(r"[:=(){}<>\[\]\"'`/\\_]|[a-z][A-Z]|[A-Z]{5}|\w\.\w", re.ASCII)
 """A message without an exception and without any of these is a plain sentence."""
 _LINKING: Final = frozenset(
@@ -141,6 +143,7 @@ class _Mark:
     family: int
     kind: str
     pattern: LinearPattern
+    is_loose: bool
 
 
 class Diagnoser:
@@ -219,7 +222,8 @@ class _MarkIndex:
         for number, family in enumerate(families):
             for kind, field in kinds.items():
                 for pattern in getattr(family, field):
-                    mark = _Mark(number, kind, compile_pattern(f"(?im)(?:{pattern})( [a-z]+)?"))
+                    compiled = compile_pattern(f"(?im)(?:{pattern})( [a-z]+)?")
+                    mark = _Mark(number, kind, compiled, _GAP.search(pattern) is not None)
                     for needle in needles(pattern):
                         self._by_needle.setdefault(needle, []).append(mark)
 
@@ -236,7 +240,7 @@ class _MarkIndex:
                 if match is not None:
                     following = match.groups()[-1] or ""
                     seen = (match.group(0) or "").removesuffix(following)
-                    sheet.matched(mark.family, mark.kind, seen, following.strip().lower())
+                    sheet.matched(mark, seen, following.strip().lower())
 
 
 def _read(symptoms: Symptoms) -> tuple[list[str], list[str]]:
@@ -278,8 +282,9 @@ class _Sheet:
         if kind not in marks or score > marks[kind][0]:
             marks[kind] = (score, why)
 
-    def matched(self, family: int, kind: str, seen: str, following: str) -> None:
+    def matched(self, mark: _Mark, seen: str, following: str) -> None:
         """Take what an expression matched, and the word behind it."""
+        family, kind = mark.family, mark.kind
         if kind == "unless":
             self._refused.add(family)
             return
@@ -287,7 +292,8 @@ class _Sheet:
         match kind:
             case "message":
                 length = min(1.0, len(seen) / LONG_CHARS)
-                if self._is_sentence and len(seen) < SHORT_CHARS and following not in _LINKING:
+                is_short = len(seen) < SHORT_CHARS and following not in _LINKING
+                if self._is_sentence and (is_short or mark.is_loose):
                     self.add(family, "message hint", HINT_SCORE, f'the message has "{shown}"')
                     return
                 score = MESSAGE_SCORE + (LONG_MESSAGE_SCORE - MESSAGE_SCORE) * length
