@@ -28,9 +28,11 @@ MESSAGE_SCORE: Final = 0.88
 LONG_MESSAGE_SCORE: Final = 0.92
 LONG_CHARS: Final = 40
 """A matched text of this length has the higher score; between, it grows with the length."""
+LOOSE_DEDUCTION: Final = 0.05
+"""So much less for a wording with gaps: what is said word for word is more telling."""
 SHORT_CHARS: Final = 20
 """A shorter match in a plain sentence that runs on is a hint only: "bad gateway to the garden"."""
-_GAP: Final = re.compile(r"[^\\]\.[{+*]")
+_GAP: Final = re.compile(r"(?:^|[^\\])\.[{+*]|\[\^ \][+*]|\\S[+*]")
 """An expression with a gap between its words; in a plain sentence it is a hint only."""
 _TECHNICAL: Final = re.compile(r"[:=(){}<>\[\]\"'`/\\_]|[a-z][A-Z]|[A-Z]{5}|\w\.\w", re.ASCII)
 """A message without an exception and without any of these is a plain sentence."""
@@ -297,6 +299,7 @@ class _Sheet:
                     self.add(family, "message hint", HINT_SCORE, f'the message has "{shown}"')
                     return
                 score = MESSAGE_SCORE + (LONG_MESSAGE_SCORE - MESSAGE_SCORE) * length
+                score -= LOOSE_DEDUCTION if mark.is_loose else 0.0
                 self.add(family, kind, score, f'the message says "{shown}"')
             case "frame":
                 self.add(family, kind, FRAME_SCORE, f"the stack goes through {shown}")
