@@ -8,8 +8,10 @@ independent witnesses. Families below ``THRESHOLD`` are not told: no answer is b
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from error_manager.analysis.family import Family, needles
@@ -78,6 +80,7 @@ LOOK_CHARS: Final = 4_096
 """Of each text so much is read, and ..."""
 _LOOK_CHARS_ALL: Final = 8_192
 """... so much of all texts of an error together."""
+_GRAM: Final = 3
 _FRAMES: Final = 5
 """Innermost frames that are looked at."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -213,9 +216,12 @@ class Diagnoser:
 
 
 class _MarkIndex:
-    """Tries only those expressions of which a needle is in the text: a search each, in C."""
+    """Tries only those expressions of which a needle is in the text, a search each, in C.
 
-    __slots__ = ("_by_needle",)
+    Needles are kept by three of their characters, so that only those are searched of which these are there.
+    """
+
+    __slots__ = ("_by_gram", "_by_needle")
 
     def __init__(
         self, families: Sequence[Family], compile_pattern: CompileLinear, kinds: Mapping[str, str]
@@ -228,12 +234,18 @@ class _MarkIndex:
                     mark = _Mark(number, kind, compiled, _GAP.search(pattern) is not None)
                     for needle in needles(pattern):
                         self._by_needle.setdefault(needle, []).append(mark)
+        counts = Counter(gram for needle in self._by_needle for gram in _grams(needle))
+        self._by_gram: dict[str, list[str]] = {}
+        for needle in self._by_needle:
+            rarest = min(_grams(needle), key=lambda gram: counts[gram])
+            self._by_gram.setdefault(rarest, []).append(needle)
 
     def look(self, text: str, sheet: _Sheet) -> None:
         """Note what the expressions find in a text."""
         lowered = text.lower()
         tried: set[int] = set()
-        for needle in [needle for needle in self._by_needle if needle in lowered]:
+        there = self._by_gram.keys() & (_grams(lowered) | set(map("".join, pairwise(lowered))))
+        for needle in [needle for gram in sorted(there) for needle in self._by_gram[gram] if needle in lowered]:
             for mark in self._by_needle[needle]:
                 if id(mark) in tried:
                     continue
@@ -243,6 +255,11 @@ class _MarkIndex:
                     following = match.groups()[-1] or ""
                     seen = (match.group(0) or "").removesuffix(following)
                     sheet.matched(mark, seen, following.strip().lower())
+
+
+def _grams(text: str) -> set[str]:
+    """Return each three characters of a text that stand together; the text itself when it is shorter."""
+    return {text[at : at + _GRAM] for at in range(max(1, len(text) - _GRAM + 1))}
 
 
 def _read(symptoms: Symptoms) -> tuple[list[str], list[str]]:
