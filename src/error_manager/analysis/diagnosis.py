@@ -24,6 +24,8 @@ THRESHOLD: Final = 0.6
 TYPE_SCORE: Final = 0.9
 TYPE_PATH_SCORE: Final = 0.93
 """A type named with its package is more telling than by its last name."""
+ENDING_SCORE: Final = 0.7
+"""A type of which only the end of the name is known: ``StockTimeoutError``."""
 NAMED_TYPE_SCORE: Final = 0.85
 """A type that only the text names (``Caused by NewConnectionError(...)``)."""
 MESSAGE_SCORE: Final = 0.88
@@ -90,6 +92,7 @@ _HEAD: Final = re.compile(
     r"([\w$.:\\*]{2,200}?)(?: \([^()\n]{0,200}\))?: ",
     re.ASCII,
 )
+_SUFFIX: Final = re.compile("(?:Error|Exception|Fault|Failure|Err)+$")
 _SEPARATORS: Final = re.compile(r"::|[\\$/]")
 
 
@@ -344,11 +347,14 @@ class _Sheet:
 class _TypeIndex:
     """Finds families by the names of types: by the last name, then by as much of the path as is given."""
 
-    __slots__ = ("_by_name",)
+    __slots__ = ("_by_ending", "_by_name")
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._by_name: dict[str, list[tuple[str, int, bool]]] = {}
+        self._by_ending: dict[str, list[int]] = {}
         for number, family in enumerate(families):
+            for ending in family.endings:
+                self._by_ending.setdefault(ending, []).append(number)
             for names, is_hint in ((family.types, False), (family.type_hints, True)):
                 for name in names:
                     path = _dotted(name)
@@ -358,10 +364,14 @@ class _TypeIndex:
         """Note the families of the types, and of types that the text names."""
         names = [_dotted(name) for name in types]
         for name in names:
+            is_known = False
             for path, number, is_hint in self._by_name.get(_last(name), ()):
                 if name == path or name.endswith(f".{path}"):
                     score = TYPE_PATH_SCORE if "." in path else TYPE_SCORE
                     _note(number, _last(name), score, sheet, is_hint=is_hint)
+                    is_known = True
+            if not is_known:
+                self._look_at_end(_last(name), sheet)
         known = set(map(_last, names))
         within = _dotted(text)
         for word in dict.fromkeys(_WORD.findall(text)):
@@ -369,6 +379,17 @@ class _TypeIndex:
                 for path, number, is_hint in self._by_name[word]:
                     if path in within:
                         _note(number, word, NAMED_TYPE_SCORE, sheet, is_hint=is_hint)
+
+
+    def _look_at_end(self, name: str, sheet: _Sheet) -> None:
+        """Note the families of the longest ending known, without ``Error`` or ``Exception``."""
+        bare = _SUFFIX.sub("", name)
+        for hump in re.finditer("[A-Z]", bare):
+            families = self._by_ending.get(bare[hump.start() :], ())
+            for number in families:
+                sheet.add(number, "type ending", ENDING_SCORE, f"the type is {name}")
+            if families:
+                return
 
 
 def _note(family: int, name: str, score: float, sheet: _Sheet, *, is_hint: bool) -> None:
