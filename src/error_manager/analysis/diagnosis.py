@@ -248,7 +248,9 @@ class _MarkIndex:
         lowered = text.lower()
         tried: set[int] = set()
         there = self._by_gram.keys() & (_grams(lowered) | set(map("".join, pairwise(lowered))))
-        for needle in [needle for gram in sorted(there) for needle in self._by_gram[gram] if needle in lowered]:
+        for needle in [
+            needle for gram in sorted(there) for needle in self._by_gram[gram] if needle in lowered
+        ]:
             for mark in self._by_needle[needle]:
                 if id(mark) in tried:
                     continue
@@ -379,7 +381,6 @@ class _TypeIndex:
                 for path, number, is_hint in self._by_name[word]:
                     if path in within:
                         _note(number, word, NAMED_TYPE_SCORE, sheet, is_hint=is_hint)
-
 
     def _look_at_end(self, name: str, sheet: _Sheet) -> None:
         """Note the families of the longest ending known, without ``Error`` or ``Exception``."""

@@ -34,9 +34,10 @@ class Family:
 
     ``types`` are names of exceptions, or their ends (``errors.SyntaxError`` is met by
     ``psycopg.errors.SyntaxError``); ``messages`` regular expressions of the common subset of ``re`` and RE2,
-    without case and with ``^`` and ``$`` at each line; ``codes`` SQLSTATEs, names of errno, HTTP statuses
-    and numbers of vendors, or what ``named_codes`` calls them; ``frames`` expressions for ``path:module.function``. One of these is enough.
-    ``endings`` are ends of names of exceptions that nothing else knows, without ``Error`` or ``Exception``.
+    without case and with ``^`` and ``$`` at each line; ``codes`` SQLSTATEs, names of errno, HTTP statuses,
+    numbers of vendors, and what ``named_codes`` returns; ``frames`` expressions for
+    ``path:module.function``. One of these is enough. ``endings`` are ends of names of exceptions of which
+    nothing else is known, without ``Error`` or ``Exception``.
     ``type_hints`` and ``message_hints`` only add up. What ``unless`` matches is not of the family. Where both
     are found, the family comes before those in ``over``. ``weight`` (0.5 to 1) lowers a family whose marks
     are less telling. ``checks`` are in the order to do them.

@@ -1,4 +1,4 @@
-"""Codes that a text names: SQLSTATEs, numbers of databases, errno, gRPC, HTTP (seed box: Recommendation Engine).
+"""Codes that a text names: of SQL, databases, errno, gRPC, HTTP (seed box: Recommendation Engine).
 
 Servers word their errors in many languages and versions; the code stays. A code is read only in the forms in
 which drivers and runtimes print one, never as a bare number. Source: PostgreSQL "Error Codes"; MySQL "Server
@@ -18,7 +18,8 @@ _LINUX: Final = {
     116: "ESTALE", 122: "EDQUOT",
 }  # fmt: skip
 _WINDOWS: Final = {
-    3: "ENOENT", 5: "EACCES", 8: "ENOMEM", 14: "ENOMEM", 32: "EBUSY", 33: "EBUSY", 39: "ENOSPC", 112: "ENOSPC",
+    3: "ENOENT", 5: "EACCES", 8: "ENOMEM", 14: "ENOMEM", 32: "EBUSY", 33: "EBUSY",
+    39: "ENOSPC", 112: "ENOSPC",
     10024: "EMFILE", 10048: "EADDRINUSE", 10050: "ENETDOWN", 10051: "ENETUNREACH", 10053: "ECONNRESET",
     10054: "ECONNRESET", 10060: "ETIMEDOUT", 10061: "ECONNREFUSED", 10064: "EHOSTDOWN", 10065: "EHOSTUNREACH",
     11001: "EAI_NONAME", 11002: "EAI_AGAIN", 11003: "EAI_NONAME", 11004: "EAI_NONAME",
