@@ -36,6 +36,10 @@ def _sqlstate(code: str) -> tuple[str, ...]:
     return (code, f"SQLSTATE {code[:2]}")
 
 
+def _exact(code: str) -> tuple[str, ...]:
+    return (code,)
+
+
 def _errno(number: str) -> tuple[str, ...]:
     return tuple(filter(None, (_LINUX.get(int(number)) or _WINDOWS.get(int(number)),)))
 
@@ -58,6 +62,7 @@ _FORMS: Final = tuple(
     for needle, pattern, read in (
         ("sqlstate", r"(?i:\bSQLSTATE)\W{1,4}([0-9A-Z]{5})\b", _sqlstate),
         ("[", r"\[([0-9A-Z]{5})\] ?\[", _sqlstate),
+        ("): ", r"\(([0-9][0-9A-Z]{4})\): ", _exact),
         ("sqlstate", r"SQLSTATE\[[0-9A-Z]{5}\](?:: [A-Za-z ]{3,60}: | )\[?(\d{4})\b", _named("MYSQL")),
         ("(", r"^\((\d{4}), ['\"]", _named("MYSQL")),
         ("(", r"\b(?:ERROR |Error )?(\d{4}) \([0-9A-Z]{5}\)", _named("MYSQL")),
