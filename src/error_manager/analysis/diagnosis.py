@@ -83,6 +83,8 @@ LOOK_CHARS: Final = 4_096
 _LOOK_CHARS_ALL: Final = 8_192
 """... so much of all texts of an error together."""
 _GRAM: Final = 3
+_NAME_CHARS: Final = 80
+"""Of the name of a type so much of its end is looked at."""
 _FRAMES: Final = 5
 """Innermost frames that are looked at."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -384,7 +386,7 @@ class _TypeIndex:
 
     def _look_at_end(self, name: str, sheet: _Sheet) -> None:
         """Note the families of the longest ending known, without ``Error`` or ``Exception``."""
-        bare = _SUFFIX.sub("", name)
+        bare = _SUFFIX.sub("", name[-_NAME_CHARS:])
         for hump in re.finditer("[A-Z]", bare):
             families = self._by_ending.get(bare[hump.start() :], ())
             for number in families:
