@@ -8,11 +8,14 @@ independent witnesses. Families below ``THRESHOLD`` are not told: no answer is b
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from error_manager.analysis.family import Family, needles
+from error_manager.analysis.named_code import named_codes
 from error_manager.core.rules import CompileLinear, LinearPattern, encodable
 from error_manager.core.types import ErrorEvent
 
@@ -21,14 +24,20 @@ THRESHOLD: Final = 0.6
 TYPE_SCORE: Final = 0.9
 TYPE_PATH_SCORE: Final = 0.93
 """A type named with its package is more telling than by its last name."""
+ENDING_SCORE: Final = 0.7
+"""A type of which only the end of the name is known: ``StockTimeoutError``."""
 NAMED_TYPE_SCORE: Final = 0.85
 """A type that only the text names (``Caused by NewConnectionError(...)``)."""
 MESSAGE_SCORE: Final = 0.88
 LONG_MESSAGE_SCORE: Final = 0.92
 LONG_CHARS: Final = 40
 """A matched text of this length has the higher score; between, it grows with the length."""
+LOOSE_DEDUCTION: Final = 0.05
+"""So much less for a wording with gaps: what is said word for word is more telling."""
 SHORT_CHARS: Final = 20
 """A shorter match in a plain sentence that runs on is a hint only: "bad gateway to the garden"."""
+_GAP: Final = re.compile(r"(?:^|[^\\])\.[{+*]|\[\^ \][+*]|\\S[+*]")
+"""An expression with a gap between its words; in a plain sentence it is a hint only."""
 _TECHNICAL: Final = re.compile(r"[:=(){}<>\[\]\"'`/\\_]|[a-z][A-Z]|[A-Z]{5}|\w\.\w", re.ASCII)
 """A message without an exception and without any of these is a plain sentence."""
 _LINKING: Final = frozenset(
@@ -62,6 +71,8 @@ _LINKING: Final = frozenset(
     }
 )
 CODE_SCORE: Final = 0.8
+NAMED_CODE_SCORE: Final = 0.75
+"""A code that the text names; the words beside it tell more."""
 HINT_SCORE: Final = 0.45
 FRAME_SCORE: Final = 0.65
 OUTRANKED: Final = 0.9
@@ -71,6 +82,9 @@ LOOK_CHARS: Final = 4_096
 """Of each text so much is read, and ..."""
 _LOOK_CHARS_ALL: Final = 8_192
 """... so much of all texts of an error together."""
+_GRAM: Final = 3
+_NAME_CHARS: Final = 80
+"""Of the name of a type so much of its end is looked at."""
 _FRAMES: Final = 5
 """Innermost frames that are looked at."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -80,6 +94,7 @@ _HEAD: Final = re.compile(
     r"([\w$.:\\*]{2,200}?)(?: \([^()\n]{0,200}\))?: ",
     re.ASCII,
 )
+_SUFFIX: Final = re.compile("(?:Error|Exception|Fault|Failure|Err)+$")
 _SEPARATORS: Final = re.compile(r"::|[\\$/]")
 
 
@@ -138,6 +153,7 @@ class _Mark:
     family: int
     kind: str
     pattern: LinearPattern
+    is_loose: bool
 
 
 class Diagnoser:
@@ -172,6 +188,9 @@ class Diagnoser:
         for code in dict.fromkeys((symptoms.code, *(v for k, v in symptoms.tags if k.lower() in _CODE_TAGS))):
             for number in self._codes.get(code.upper(), ()):
                 sheet.add(number, "code", CODE_SCORE, f"the error code is {code}")
+        for code in named_codes(text):
+            for number in self._codes.get(code, ()):
+                sheet.add(number, "code", NAMED_CODE_SCORE, f"the text names {code}")
         self._marks.look(text, sheet)
         self._frame_marks.look(encodable("\n".join(symptoms.frames[-_FRAMES:])[:LOOK_CHARS]), sheet)
         scores = {n: s for n in sheet.found if (s := sheet.score(n, self._family(n).weight)) >= THRESHOLD}
@@ -202,9 +221,12 @@ class Diagnoser:
 
 
 class _MarkIndex:
-    """Tries only those expressions of which a needle is in the text: a search each, in C."""
+    """Tries only those expressions of which a needle is in the text, a search each, in C.
 
-    __slots__ = ("_by_needle",)
+    Needles are kept by three of their characters, so that only those are searched of which these are there.
+    """
+
+    __slots__ = ("_by_gram", "_by_needle")
 
     def __init__(
         self, families: Sequence[Family], compile_pattern: CompileLinear, kinds: Mapping[str, str]
@@ -213,15 +235,24 @@ class _MarkIndex:
         for number, family in enumerate(families):
             for kind, field in kinds.items():
                 for pattern in getattr(family, field):
-                    mark = _Mark(number, kind, compile_pattern(f"(?im)(?:{pattern})( [a-z]+)?"))
+                    compiled = compile_pattern(f"(?im)(?:{pattern})( [a-z]+)?")
+                    mark = _Mark(number, kind, compiled, _GAP.search(pattern) is not None)
                     for needle in needles(pattern):
                         self._by_needle.setdefault(needle, []).append(mark)
+        counts = Counter(gram for needle in self._by_needle for gram in _grams(needle))
+        self._by_gram: dict[str, list[str]] = {}
+        for needle in self._by_needle:
+            rarest = min(_grams(needle), key=lambda gram: counts[gram])
+            self._by_gram.setdefault(rarest, []).append(needle)
 
     def look(self, text: str, sheet: _Sheet) -> None:
         """Note what the expressions find in a text."""
         lowered = text.lower()
         tried: set[int] = set()
-        for needle in [needle for needle in self._by_needle if needle in lowered]:
+        there = self._by_gram.keys() & (_grams(lowered) | set(map("".join, pairwise(lowered))))
+        for needle in [
+            needle for gram in sorted(there) for needle in self._by_gram[gram] if needle in lowered
+        ]:
             for mark in self._by_needle[needle]:
                 if id(mark) in tried:
                     continue
@@ -230,7 +261,12 @@ class _MarkIndex:
                 if match is not None:
                     following = match.groups()[-1] or ""
                     seen = (match.group(0) or "").removesuffix(following)
-                    sheet.matched(mark.family, mark.kind, seen, following.strip().lower())
+                    sheet.matched(mark, seen, following.strip().lower())
+
+
+def _grams(text: str) -> set[str]:
+    """Return each three characters of a text that stand together; the text itself when it is shorter."""
+    return {text[at : at + _GRAM] for at in range(max(1, len(text) - _GRAM + 1))}
 
 
 def _read(symptoms: Symptoms) -> tuple[list[str], list[str]]:
@@ -272,8 +308,9 @@ class _Sheet:
         if kind not in marks or score > marks[kind][0]:
             marks[kind] = (score, why)
 
-    def matched(self, family: int, kind: str, seen: str, following: str) -> None:
+    def matched(self, mark: _Mark, seen: str, following: str) -> None:
         """Take what an expression matched, and the word behind it."""
+        family, kind = mark.family, mark.kind
         if kind == "unless":
             self._refused.add(family)
             return
@@ -281,10 +318,12 @@ class _Sheet:
         match kind:
             case "message":
                 length = min(1.0, len(seen) / LONG_CHARS)
-                if self._is_sentence and len(seen) < SHORT_CHARS and following not in _LINKING:
+                is_short = len(seen) < SHORT_CHARS and following not in _LINKING
+                if self._is_sentence and (is_short or mark.is_loose):
                     self.add(family, "message hint", HINT_SCORE, f'the message has "{shown}"')
                     return
                 score = MESSAGE_SCORE + (LONG_MESSAGE_SCORE - MESSAGE_SCORE) * length
+                score -= LOOSE_DEDUCTION if mark.is_loose else 0.0
                 self.add(family, kind, score, f'the message says "{shown}"')
             case "frame":
                 self.add(family, kind, FRAME_SCORE, f"the stack goes through {shown}")
@@ -312,11 +351,14 @@ class _Sheet:
 class _TypeIndex:
     """Finds families by the names of types: by the last name, then by as much of the path as is given."""
 
-    __slots__ = ("_by_name",)
+    __slots__ = ("_by_ending", "_by_name")
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._by_name: dict[str, list[tuple[str, int, bool]]] = {}
+        self._by_ending: dict[str, list[int]] = {}
         for number, family in enumerate(families):
+            for ending in family.endings:
+                self._by_ending.setdefault(ending, []).append(number)
             for names, is_hint in ((family.types, False), (family.type_hints, True)):
                 for name in names:
                     path = _dotted(name)
@@ -326,10 +368,14 @@ class _TypeIndex:
         """Note the families of the types, and of types that the text names."""
         names = [_dotted(name) for name in types]
         for name in names:
+            is_known = False
             for path, number, is_hint in self._by_name.get(_last(name), ()):
                 if name == path or name.endswith(f".{path}"):
                     score = TYPE_PATH_SCORE if "." in path else TYPE_SCORE
                     _note(number, _last(name), score, sheet, is_hint=is_hint)
+                    is_known = True
+            if not is_known:
+                self._look_at_end(_last(name), sheet)
         known = set(map(_last, names))
         within = _dotted(text)
         for word in dict.fromkeys(_WORD.findall(text)):
@@ -337,6 +383,16 @@ class _TypeIndex:
                 for path, number, is_hint in self._by_name[word]:
                     if path in within:
                         _note(number, word, NAMED_TYPE_SCORE, sheet, is_hint=is_hint)
+
+    def _look_at_end(self, name: str, sheet: _Sheet) -> None:
+        """Note the families of the longest ending known, without ``Error`` or ``Exception``."""
+        bare = _SUFFIX.sub("", name[-_NAME_CHARS:])
+        for hump in re.finditer("[A-Z]", bare):
+            families = self._by_ending.get(bare[hump.start() :], ())
+            for number in families:
+                sheet.add(number, "type ending", ENDING_SCORE, f"the type is {name}")
+            if families:
+                return
 
 
 def _note(family: int, name: str, score: float, sheet: _Sheet, *, is_hint: bool) -> None:

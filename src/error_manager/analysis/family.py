@@ -24,7 +24,8 @@ _NEEDLE_CHARS: Final = 2
 _REQUIRED_TEXTS: Final = ("id", "title")
 _REQUIRED_LISTS: Final = ("causes", "checks", "platforms")
 _PATTERNS: Final = ("messages", "message_hints", "frames", "unless")
-_LISTS: Final = (*_REQUIRED_LISTS, *_PATTERNS, "types", "type_hints", "codes", "over")
+_LISTS: Final = (*_REQUIRED_LISTS, *_PATTERNS, "types", "endings", "type_hints", "codes", "over")
+_ENDING: Final = re.compile("[A-Z][A-Za-z0-9]{3,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,10 @@ class Family:
 
     ``types`` are names of exceptions, or their ends (``errors.SyntaxError`` is met by
     ``psycopg.errors.SyntaxError``); ``messages`` regular expressions of the common subset of ``re`` and RE2,
-    without case and with ``^`` and ``$`` at each line; ``codes`` SQLSTATEs, names of errno, HTTP statuses
-    and numbers of vendors; ``frames`` expressions for ``path:module.function``. One of these is enough.
+    without case and with ``^`` and ``$`` at each line; ``codes`` SQLSTATEs, names of errno, HTTP statuses,
+    numbers of vendors, and what ``named_codes`` returns; ``frames`` expressions for
+    ``path:module.function``. One of these is enough. ``endings`` are ends of names of exceptions of which
+    nothing else is known, without ``Error`` or ``Exception``.
     ``type_hints`` and ``message_hints`` only add up. What ``unless`` matches is not of the family. Where both
     are found, the family comes before those in ``over``. ``weight`` (0.5 to 1) lowers a family whose marks
     are less telling. ``checks`` are in the order to do them.
@@ -46,6 +49,7 @@ class Family:
     checks: tuple[str, ...]
     platforms: tuple[str, ...]
     types: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     type_hints: tuple[str, ...] = ()
@@ -134,6 +138,8 @@ def _wrong_list(key: str, value: object) -> list[str]:
         problems += [f"{key}: {problem}" for item in value if (problem := _wrong_pattern(item))]
     if key in {"types", "type_hints"}:
         problems += [f"{key}: {item!r} is no name of a type" for item in value if not _TYPE.fullmatch(item)]
+    if key == "endings":
+        problems += [f"{key}: {item!r} is no end of a type" for item in value if not _ENDING.fullmatch(item)]
     return problems
 
 

@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from error_manager.analysis.diagnosis import (
+    ENDING_SCORE,
     HINT_SCORE,
+    LOOSE_DEDUCTION,
     MESSAGE_SCORE,
+    NAMED_CODE_SCORE,
     OUTRANKED,
     THRESHOLD,
     TYPE_SCORE,
@@ -251,3 +254,30 @@ def test_the_order_of_the_knowledge_does_not_matter(one, other):
     chain = ((one["type"], one["message"]), (other["type"], other["message"]))
     symptoms = Symptoms(chain=chain)
     assert DIAGNOSER.diagnose(symptoms) == SHUFFLED.diagnose(symptoms)
+
+
+def test_end_of_an_unknown_type_is_told_by_the_longest_end():
+    """The end of a name tells a family where nothing else is known of the type, the longest end alone."""
+    reads = family("reads", types=("x.Known",), endings=("ReadTimeout",))
+    all_of_it = family("all", types=("KnownTimeoutError",), endings=("Timeout",))
+    assert told(reads, all_of_it, chain=(("shop.StockReadTimeoutError", ""),)) == [("reads", ENDING_SCORE)]
+    assert told(reads, all_of_it, chain=(("shop.StockTimeoutException", ""),)) == [("all", ENDING_SCORE)]
+    assert told(reads, all_of_it, chain=(("KnownTimeoutError", ""),)) == [("all", TYPE_SCORE)]
+    assert told(reads, all_of_it, chain=(("shop.TimeoutCardError", ""),)) == []
+
+
+def test_code_in_the_text_tells_a_family():
+    """A text in any language is told by the code it names."""
+    full = family("full", types=("Full",), codes=("ENOSPC",))
+    assert told(full, message="Kein Platz (os error 28)") == [("full", NAMED_CODE_SCORE)]
+    assert told(full, message="Raum 28 (Haus 4)") == []
+
+
+def test_wording_with_gaps_is_less_telling():
+    """The same words with a gap between score less, and are a hint only in a plain sentence."""
+    exact = family("exact", messages=("pool is empty",))
+    loose = family("loose", messages=("pool .{0,9}empty",))
+    (first_told, score), (_, lower) = told(exact, loose, message="fault: pool is empty")
+    assert first_told == "exact"
+    assert score - lower == pytest.approx(LOOSE_DEDUCTION)
+    assert told(loose, message="the pool is nearly empty") == []

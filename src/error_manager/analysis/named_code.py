@@ -1,0 +1,97 @@
+"""Codes that a text names: of SQL, databases, errno, gRPC, HTTP (seed box: Recommendation Engine).
+
+Servers word their errors in many languages and versions; the code stays. A code is read only in the forms in
+which drivers and runtimes print one, never as a bare number. Source: PostgreSQL "Error Codes"; MySQL "Server
+Error Message Reference"; winsock2.h; errno.h of Linux; grpc "Status codes and their use".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+_LINUX: Final = {
+    1: "EPERM", 2: "ENOENT", 5: "EIO", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 16: "EBUSY", 23: "ENFILE",
+    24: "EMFILE", 26: "ETXTBSY", 28: "ENOSPC", 30: "EROFS", 32: "EPIPE", 98: "EADDRINUSE", 101: "ENETUNREACH",
+    104: "ECONNRESET", 110: "ETIMEDOUT", 111: "ECONNREFUSED", 112: "EHOSTDOWN", 113: "EHOSTUNREACH",
+    116: "ESTALE", 122: "EDQUOT",
+}  # fmt: skip
+_WINDOWS: Final = {
+    3: "ENOENT", 5: "EACCES", 8: "ENOMEM", 14: "ENOMEM", 32: "EBUSY", 33: "EBUSY",
+    39: "ENOSPC", 112: "ENOSPC",
+    10024: "EMFILE", 10048: "EADDRINUSE", 10050: "ENETDOWN", 10051: "ENETUNREACH", 10053: "ECONNRESET",
+    10054: "ECONNRESET", 10060: "ETIMEDOUT", 10061: "ECONNREFUSED", 10064: "EHOSTDOWN", 10065: "EHOSTUNREACH",
+    11001: "EAI_NONAME", 11002: "EAI_AGAIN", 11003: "EAI_NONAME", 11004: "EAI_NONAME",
+}  # fmt: skip
+_GRPC: Final = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+    "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+_GRPC_NAMES: Final = {name.replace("_", ""): name for name in _GRPC}
+
+
+def _sqlstate(code: str) -> tuple[str, ...]:
+    return (code, f"SQLSTATE {code[:2]}")
+
+
+def _exact(code: str) -> tuple[str, ...]:
+    return (code,)
+
+
+def _errno(number: str) -> tuple[str, ...]:
+    return tuple(filter(None, (_LINUX.get(int(number)) or _WINDOWS.get(int(number)),)))
+
+
+def _windows(number: str) -> tuple[str, ...]:
+    return tuple(filter(None, (_WINDOWS.get(int(number)),)))
+
+
+def _grpc(name: str) -> tuple[str, ...]:
+    known = _GRPC_NAMES.get(name.replace("_", "").upper())
+    return (f"GRPC {known}",) if known else ()
+
+
+def _named(vendor: str) -> Callable[[str], tuple[str, ...]]:
+    return lambda number: (f"{vendor} {number}",)
+
+
+_FORMS: Final = tuple(
+    (needle, re.compile(pattern, re.ASCII | re.MULTILINE), read)
+    for needle, pattern, read in (
+        ("sqlstate", r"(?i:\bSQLSTATE)\W{1,4}([0-9A-Z]{5})\b", _sqlstate),
+        ("[", r"\[([0-9A-Z]{5})\] ?\[", _sqlstate),
+        ("): ", r"\(([0-9][0-9A-Z]{4})\): ", _exact),
+        ("sqlstate", r"SQLSTATE\[[0-9A-Z]{5}\](?:: [A-Za-z ]{3,60}: | )\[?(\d{4})\b", _named("MYSQL")),
+        ("(", r"^\((\d{4}), ['\"]", _named("MYSQL")),
+        ("(", r"\b(?:ERROR |Error )?(\d{4}) \([0-9A-Z]{5}\)", _named("MYSQL")),
+        ("error ", r"\bError (\d{4}): ", _named("MYSQL")),
+        ("errno", r"\berrno: (\d{4})\b", _named("MYSQL")),
+        ("msg ", r"\bMsg (\d{2,5}), Level", _named("MSSQL")),
+        ("error", r"\bError(?: Number)?: ?(\d{2,5}), ?(?:Severity|State)", _named("MSSQL")),
+        ("(sql", r"\((\d{2,5})\) \(SQL\w{1,20}\)", _named("MSSQL")),
+        ("ora-", r"\bORA-(\d{5})\b", _named("ORA")),
+        ("sqlcode", r"\bSQLCODE\W{1,2}(-\d{3,5})\b", _named("DB2")),
+        ("errno", r"\b[Ee]rrno[ =:]{1,2}(\d{1,5})\b", _errno),
+        ("os error", r"\bos error (\d{1,5})\b", _errno),
+        ("winerror", r"\bWinError (\d{1,5})\b", _windows),
+        ("socket", r"Socket\w{0,9} ?(?:[Ee]rror|Exception)\w{0,9}:? ?\(?(\d{5})\b", _windows),
+        ("code", r"\bcode ?= ?([A-Z]\w{1,20}) desc\b", _grpc),
+        ("statuscode", r"\bStatusCode\W{1,2}\"?([A-Z]\w{1,20})", _grpc),
+        (": ", r"^(?:\d{1,2} )?([A-Z]{2,20}(?:_[A-Z]{1,20})?): ", _grpc),
+        ("status", r"\b[Ss]tatus(?:[ _]?[Cc]ode)?(?: is| of)?\W{1,3}([45]\d\d)\b", _named("HTTP")),
+        ("http", r"\bHTTP (?:[Ee]rror |[Ss]tatus |response code )?([45]\d\d)\b", _named("HTTP")),
+    )
+)
+
+
+def named_codes(text: str) -> tuple[str, ...]:
+    """Return the codes a text names, as the families write them, the exact before its class."""
+    lowered = text.lower()
+    found: list[str] = []
+    for needle, pattern, read in _FORMS:
+        if needle in lowered:
+            for match in pattern.finditer(text):
+                found += read(match[1])
+    return tuple(dict.fromkeys(found))
