@@ -304,8 +304,9 @@ class _Sheet:
         self._refused: set[int] = set()
 
     def add(self, family: int, kind: str, score: float, why: str) -> None:
+        """Keep the strongest mark of a kind; of equal ones that of the first words, whichever came first."""
         marks = self.found.setdefault(family, {})
-        if kind not in marks or score > marks[kind][0]:
+        if kind not in marks or (-score, why) < (-marks[kind][0], marks[kind][1]):
             marks[kind] = (score, why)
 
     def matched(self, mark: _Mark, seen: str, following: str) -> None:
@@ -344,7 +345,7 @@ class _Sheet:
         return not self.found[family].keys() <= _HINTS
 
     def why(self, family: int) -> tuple[str, ...]:
-        marks = sorted(self.found[family].values(), key=lambda mark: -mark[0])
+        marks = sorted(self.found[family].values(), key=lambda mark: (-mark[0], mark[1]))
         return tuple(why for _, why in marks)
 
 
