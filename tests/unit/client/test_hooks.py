@@ -132,11 +132,11 @@ def test_a_record_that_cannot_be_read_is_counted_and_logging_goes_on(begin, tran
     """It is a failure of the client: told, counted as one dropped error, and the next record is taken."""
     failures: list[Exception] = []
     begin(hooks=("logging",), on_internal_error=failures.append)
-    logger = logging.getLogger("odd")
+    logger = logging.getLogger("unread")
     logger.propagate = False
     logger.addHandler(logging.NullHandler())
     logger.error("first")
-    record = logging.makeLogRecord({"name": "odd", "levelno": logging.ERROR, "msg": "m"})
+    record = logging.makeLogRecord({"name": "unread", "levelno": logging.ERROR, "msg": "m"})
     del record.funcName
     logger.handle(record)
     logger.error("second")
