@@ -241,6 +241,8 @@ class FindingStoreContract:
         assert await asked(scope_kind=ScopeKind.MODULE) == []
         assert await asked(scale=Scale.HOUR) == []
         assert await asked(is_open=False, min_score=63) == [5, 4, 3]
+        assert await asked(kind=anomaly(0).kind) == await asked()
+        assert await asked(kind="other") == []
         assert await asked(since=NOW + 12 * MINUTE, until=NOW + 7 * MINUTE) == [6, 5, 4, 3]
         with pytest.raises(ValidationError):
             await store.anomalies(AnomalyFilter(), limit=3, cursor="x")

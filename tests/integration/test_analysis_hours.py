@@ -15,7 +15,7 @@ from tests.integration.test_rate_watch import _event
 
 from error_manager.analysis.usual import Usual
 from error_manager.core.encoding import event_to_json
-from error_manager.core.errors import IndexUnavailableError
+from error_manager.core.errors import IndexUnavailableError, StorageBusyError
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows import analysis_hours
 from error_manager.flows.analysis_hours import HourServices, analyze_hours
@@ -203,6 +203,24 @@ async def test_what_waits_on_another_machine_is_waited_for(svc) -> None:
     assert await settled(svc) == NOW - hours
     svc.source.told = {1: (NOW - timedelta(seconds=15), None), 0: (NOW, NOW - hours)}
     assert await settled(svc) == NOW - CLOSED_AFTER
+
+
+async def test_without_its_position_nothing_of_a_project_is_worked_out(svc, monkeypatch) -> None:
+    """What would be found could not be kept as done; the next round does it."""
+    read, asked = svc.findings.state, []
+
+    async def state(project_id, kind):
+        asked.append(kind)
+        if asked.count(HOURS) == 2:
+            raise StorageBusyError
+        return await read(project_id, kind)
+
+    monkeypatch.setattr(svc.findings, "state", state)
+    await analyze_hours(svc)
+    runs = {run.step: run.is_done for run in await svc.findings.latest_runs()}
+    assert (runs["position"], "month" in runs) == (False, False)
+    await analyze_hours(svc)
+    assert (await read(ONE, HOURS)).through_at == HOUR
 
 
 async def test_of_too_many_patterns_the_most_active_are_analysed(svc, monkeypatch) -> None:

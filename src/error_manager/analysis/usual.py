@@ -6,9 +6,11 @@ Standard library only: serving processes draw the past with it, and they load no
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from statistics import NormalDist
 from typing import Final
 
@@ -85,7 +87,7 @@ def expected(
         starts: of the buckets, whole UTC hours.
         bucket_s: their length in seconds, whole hours.
         now: buckets end there.
-        gaps: (start, end) in seconds of the times in which nobody collected.
+        gaps: (start, end) in seconds of the times in which nobody collected, apart and in order of time.
 
     Source:
         A day D has the rate of its hours h times a factor of the day (mean 1, variance d) times factors of
@@ -159,7 +161,7 @@ def _collected(
     first: float, last: float, gaps: Sequence[tuple[float, float]]
 ) -> tuple[tuple[float, float], ...]:
     """Return the start of each hour from ``first`` to ``last`` with the share of it that was collected."""
-    missing = [(start, end) for start, end in gaps if start < last and end > first]
+    missing = gaps[bisect_right(gaps, first, key=itemgetter(1)) : bisect_left(gaps, last, key=itemgetter(0))]
     hours, at = [], first
     while at < last:
         end = min(last, (at // HOUR_S + 1) * HOUR_S)

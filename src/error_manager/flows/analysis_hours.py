@@ -96,7 +96,9 @@ async def analyze_hour(
     index: IndexServices | None,
 ) -> None:
     """Find what a month of a project says; each step keeps what it found, at the end that all were done."""
-    position = await meter.run("position", project.id, _position(svc, project))
+    read = await meter.run("position", project.id, _position(svc, project))
+    if read is None:  # failed: without it nothing that is found could be kept as done
+        return
     month = await meter.run("month", project.id, _month(svc, project, hour))
     if month is not None:
         if month.left_out:
@@ -113,7 +115,7 @@ async def analyze_hour(
         if rhythms is not None and around is not None:
             evidence = Evidence(month=month, rhythms=rhythms, around=around, relations=relations)
             await meter.run("recommendations", project.id, _kept(svc, _advice(svc, evidence)))
-    done = Findings(states=(moved(position, project.id, HOURS, hour),))
+    done = Findings(states=(moved(read[0], project.id, HOURS, hour),))
     await meter.run("position", project.id, _done(svc, done))
 
 
@@ -124,8 +126,8 @@ async def _is_due(svc: HourServices, project: AnalysedProject, hour: datetime) -
     return await is_due(svc, project, hour), 0
 
 
-async def _position(svc: HourServices, project: AnalysedProject) -> tuple[AnalysisState | None, int]:
-    return await svc.findings.state(project.id, HOURS), 0
+async def _position(svc: HourServices, project: AnalysedProject) -> tuple[tuple[AnalysisState | None], int]:
+    return (await svc.findings.state(project.id, HOURS),), 0
 
 
 async def _month(svc: HourServices, project: AnalysedProject, hour: datetime) -> tuple[Month | None, int]:

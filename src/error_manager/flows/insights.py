@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -99,17 +99,20 @@ async def insights_view(
     limit: int = MOST,
 ) -> InsightsView:
     """Return what was found in [since, until): sentences, the riskiest patterns, what goes with what."""
-    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_BIRTH)
+    unusual = AnomalyFilter(project_ids=project_ids, since=since, until=until, min_score=LEAST_SCORE)
+    births = replace(unusual, kind=BIRTH, min_score=LEAST_BIRTH)
     moved = AnalysisFilter(project_ids=project_ids, states=TELLING_STATES, state_since=since)
-    anomalies, states, riskiest, pairs, changes = await asyncio.gather(
+    known, born, states, riskiest, pairs, changes = await asyncio.gather(
         svc.findings.anomalies(unusual, limit=_ANOMALIES, cursor=None),
+        svc.findings.anomalies(births, limit=_ANOMALIES, cursor=None),
         svc.findings.analyses(moved, limit=_PATTERNS, cursor=None),
         svc.findings.analyses(AnalysisFilter(project_ids=project_ids), limit=_PATTERNS, cursor=None),
         svc.findings.correlations(CorrelationFilter(project_ids=project_ids), limit=_PAIRS, cursor=None),
         svc.findings.changes(project_ids=project_ids, since=since, until=until, limit=_CHANGES),
     )
+    anomalies = {one.id: one for one in (*known.items, *born.items)}.values()
     analyses = {one.pattern_id: one for one in (*riskiest.items, *states.items)}
-    named = _pattern_ids(anomalies.items, pairs.items) | analyses.keys()
+    named = _pattern_ids(anomalies, pairs.items) | analyses.keys()
     rows, projects, runs, progress = await asyncio.gather(
         svc.queries.patterns(sorted(named), project_ids=project_ids),
         svc.access.projects(),
@@ -120,11 +123,7 @@ async def insights_view(
     related = tuple(_relation(row) for row in pairs.items if row.change_id is None)
     found = WindowFindings(
         patterns=tuple(_facts(number, row, analyses) for number, row in rows.items()),
-        anomalies=tuple(
-            _anomaly(one, rows, names)
-            for one in anomalies.items
-            if one.score >= (LEAST_BIRTH if one.kind == BIRTH else LEAST_SCORE)
-        ),
+        anomalies=tuple(_anomaly(one, rows, names) for one in anomalies),
         states=tuple(
             _state(one) for one in states.items if one.state and one.state_since and one.state_since < until
         ),

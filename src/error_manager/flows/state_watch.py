@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -19,7 +19,7 @@ import structlog
 from error_manager.analysis.aggregator import SeriesTable
 from error_manager.analysis.baseline import Baseline, departures
 from error_manager.analysis.frequency import state_facts
-from error_manager.analysis.pattern_state import Facts, StateChange, next_state
+from error_manager.analysis.pattern_state import LONG_QUIET, Facts, StateChange, next_state
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows.analysis_window import HISTORY, floor_hour, moved
 from error_manager.flows.month import read_day, read_month
@@ -116,13 +116,18 @@ def _look(
     )
     known = {fact.id: one for fact, one in zip(rows, compared, strict=True)}
     return {
-        number: next_state(before.get(number), known.get(number) or _young(fact, is_collected), until)
+        number: next_state(
+            before.get(number), known.get(number) or _unknown(fact, until, is_collected=is_collected), until
+        )
         for number, fact in current.items()
     }
 
 
-def _young(fact: PatternFact, is_collected: bool) -> Facts:  # noqa: FBT001  # as the field is called
+def _unknown(fact: PatternFact, until: datetime, *, is_collected: bool) -> Facts:
+    """Return what is known of a pattern that is younger than the hour or left out: its pauses are not."""
+    quiet = until - fact.last_seen
     return Facts(
+        quiet=quiet if quiet >= LONG_QUIET else timedelta(),
         first_seen=fact.first_seen,
         last_seen=fact.last_seen,
         resolved_at=fact.resolved_at,

@@ -93,7 +93,7 @@ _STATES: Final[Mapping[str, InsightKind]] = MappingProxyType(
 )
 _BROUGHT: Final = frozenset({"new", "regressed", "rising"})
 _LISTS: Final = frozenset({InsightKind.INCIDENT, InsightKind.CHANGE})
-"""Their evidence begins with one item per pattern they name."""
+"""Their evidence begins with the items that their sentence names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class Insight:
         kind: what it is about.
         rank: what it is sorted by, 0..110, dimensionless.
         sentence: its parts; joined they read as one sentence.
-        evidence: what it rests on.
+        evidence: what it rests on; the sentence says the first ``named`` of it.
         at: when it began.
         severity: the worst of its patterns.
         patterns: all of its patterns, the first to come first.
@@ -127,13 +127,13 @@ class Insight:
     at: datetime
     severity: Severity
     patterns: tuple[PatternId, ...]
+    named: int = 0
 
     @property
     def beside(self) -> tuple[Evidence, ...]:
         """Return the evidence that the sentence does not say."""
         if self.kind in _LISTS:
-            own = len(self.patterns) - (self.kind is InsightKind.INCIDENT)
-            return self.evidence[min(own, _NAMED) :]
+            return self.evidence[self.named :]
         return tuple(one for one in self.evidence if one.name == "score" or isinstance(one.value, str))
 
 
@@ -221,13 +221,9 @@ class _Telling:
         for pattern in incident.patterns:
             self._tell(pattern, incident.at)
         self._together.add(frozenset(incident.patterns))
-        took, beside = (
-            listed(
-                [self._follower(one) for one in incident.followers if one.is_related is is_related],
-                most=_NAMED,
-            )
-            for is_related in (True, False)
-        )
+        both = [[one for one in incident.followers if one.is_related is related] for related in (True, False)]
+        took, beside = (listed([self._follower(one) for one in some], most=_NAMED) for some in both)
+        named = [one for some in both for one in some[:_NAMED]]
         sentence = words(
             self._link(incident.first), " at ", incident.at, self._after(incident.first), " took ", took,
             " with it", *(("; with them began ", beside) if beside else ()),
@@ -237,9 +233,11 @@ class _Telling:
                 name=self._patterns[one.pattern_id].title,
                 value=f"+{span(one.gap)}" + ("" if one.score is None else f", score {one.score:.4f}"),
             )
-            for one in incident.followers
+            for one in (*named, *(one for some in both for one in some[_NAMED:]))
         ]
-        return self._insight(InsightKind.INCIDENT, incident.patterns, incident.at, sentence, evidence)
+        return self._insight(
+            InsightKind.INCIDENT, incident.patterns, incident.at, sentence, evidence, named=len(named)
+        )
 
     def _brought(self, states: Sequence[StateFinding]) -> Iterator[Insight]:
         """Yield one insight for each change that brought two patterns or more."""
@@ -261,7 +259,9 @@ class _Telling:
                 Evidence(name=self._patterns[one].title, value=round(self._changes[one].score, 4))
                 for one in patterns
             ]
-            yield self._insight(InsightKind.CHANGE, patterns, at, sentence, evidence)
+            yield self._insight(
+                InsightKind.CHANGE, patterns, at, sentence, evidence, named=min(len(evidence), _NAMED)
+            )
 
     def _state(self, one: StateFinding) -> Insight:
         kind = _STATES[one.state]
@@ -353,6 +353,7 @@ class _Telling:
         evidence: Sequence[Evidence],
         *,
         scope: str = "",
+        named: int = 0,
     ) -> Insight:
         facts = [self._patterns[pattern] for pattern in patterns]
         severity = max((one.severity for one in facts), key=lambda one: one.rank, default=Severity.ERROR)
@@ -369,6 +370,7 @@ class _Telling:
             at=at,
             severity=severity,
             patterns=patterns,
+            named=named,
         )
 
 

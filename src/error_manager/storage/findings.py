@@ -340,6 +340,7 @@ class AnomalyFilter:
     since: datetime | None = None
     until: datetime | None = None
     is_open: bool | None = None
+    kind: str | None = None
     min_score: float = 0.0
 
 

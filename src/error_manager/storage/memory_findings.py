@@ -241,6 +241,7 @@ def _is_wanted(anomaly: Anomaly, where: AnomalyFilter) -> bool:
         and (where.since is None or anomaly.ended_at is None or anomaly.ended_at > where.since)
         and (where.until is None or anomaly.started_at < where.until)
         and where.is_open in {None, anomaly.ended_at is None}
+        and where.kind in {None, anomaly.kind}
         and anomaly.score >= where.min_score
     )
 

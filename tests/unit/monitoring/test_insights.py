@@ -250,6 +250,27 @@ def test_an_incident_has_wide_series_as_evidence_beside_what_it_took():
     assert [(one.name, one.value) for one in insight.beside] == [("project", "82 per minute, 0.4 expected")]
 
 
+def test_what_the_sentence_of_an_incident_names_is_not_said_again():
+    """Of what followed and of what began with it three each are named; the rest stands below."""
+    numbers = [PatternId(number) for number in range(10, 19)]
+    lead, related = numbers[0], numbers[1:5]
+    facts = [replace(pattern(PAY), id=number, title=f"title {number}") for number in numbers]
+    findings = WindowFindings(
+        patterns=tuple(facts),
+        anomalies=tuple(
+            replace(anomaly(number), incident="one", place=place, offset=timedelta(seconds=place))
+            for place, number in enumerate(numbers, start=1)
+        ),
+        correlations=tuple(relation(lead, number, seconds=4, score=0.8) for number in related),
+    )
+    (insight,) = insights(findings, NOON)
+    shown = plain(insight.sentence)
+    named = {one.name for one in insight.evidence[: insight.named]}
+    assert (insight.named, len(insight.beside)) == (6, 2)
+    assert all(name in shown for name in named)
+    assert not any(one.name in shown for one in insight.beside)
+
+
 def test_a_state_explains_its_module():
     """A pattern that is told as rising needs no sentence about its module."""
     findings = WindowFindings(

@@ -753,7 +753,7 @@ def test_the_choices_of_a_phone_stand_behind_one_button(made_up):
     [
         (
             Progress(project_id=1, minutes_at=SINCE, to_go=timedelta(days=6), hours_at=None),
-            "The analysis is taking in the past: it has come to",
+            "The analysis has come to",
         ),
         (
             Progress(project_id=1, minutes_at=None, to_go=timedelta(), hours_at=SINCE),

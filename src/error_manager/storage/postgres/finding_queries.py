@@ -56,6 +56,7 @@ class FindingQueries(Reader):
             "since": where.since,
             "until": where.until,
             "is_open": where.is_open,
+            "kind": where.kind,
             "min_score": where.min_score,
         }
         after = _after_time(cursor)
@@ -66,7 +67,7 @@ class FindingQueries(Reader):
 
     async def anomaly(self, anomaly_id: int, *, project_ids: tuple[ProjectId, ...] = ()) -> Anomaly:
         """Return one."""
-        values = dict.fromkeys(("scope_kind", "scope_key", "scale", "since", "until", "is_open"))
+        values = dict.fromkeys(("scope_kind", "scope_key", "scale", "since", "until", "is_open", "kind"))
         values |= {"projects": some(project_ids), "id": anomaly_id, "min_score": 0.0, **_after_time(None)}
         rows = await self._rows(_SQL["read_anomalies"], **values, limit=1)
         if not rows:

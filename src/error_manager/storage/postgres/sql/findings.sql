@@ -152,6 +152,7 @@ WHERE a.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM pro
     AND (%(since)s::timestamptz IS NULL OR coalesce(a.ended_at > %(since)s, true))
     AND (%(until)s::timestamptz IS NULL OR a.started_at < %(until)s)
     AND (%(is_open)s::boolean IS NULL OR (a.ended_at IS NULL) = %(is_open)s)
+    AND (%(kind)s::text IS NULL OR a.kind = %(kind)s)
     AND a.score >= %(min_score)s
     AND (%(after)s::timestamptz IS NULL OR (a.started_at, a.id) < (%(after)s, %(after_id)s::bigint))
 ORDER BY a.started_at DESC, a.id DESC
