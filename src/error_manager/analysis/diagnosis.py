@@ -188,7 +188,7 @@ class Diagnoser:
         for code in dict.fromkeys((symptoms.code, *(v for k, v in symptoms.tags if k.lower() in _CODE_TAGS))):
             for number in self._codes.get(code.upper(), ()):
                 sheet.add(number, "code", CODE_SCORE, f"the error code is {code}")
-        for code in named_codes(text):
+        for code in named_codes(text, chain):
             for number in self._codes.get(code, ()):
                 sheet.add(number, "code", NAMED_CODE_SCORE, f"the text names {code}")
         self._marks.look(text, sheet)

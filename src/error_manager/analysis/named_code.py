@@ -1,14 +1,15 @@
 """Codes that a text names: of SQL, databases, errno, gRPC, HTTP (seed box: Recommendation Engine).
 
 Servers word their errors in many languages and versions; the code stays. A code is read only in the forms in
-which drivers and runtimes print one, never as a bare number. Source: PostgreSQL "Error Codes"; MySQL "Server
+which drivers and runtimes print one, never as a bare number; a form that others use too (``(42000): ``,
+``ABORTED: ``) only beside an exception of such a driver. Source: PostgreSQL "Error Codes"; MySQL "Server
 Error Message Reference"; winsock2.h; errno.h of Linux; grpc "Status codes and their use".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 _LINUX: Final = {
@@ -24,12 +25,26 @@ _WINDOWS: Final = {
     10054: "ECONNRESET", 10060: "ETIMEDOUT", 10061: "ECONNREFUSED", 10064: "EHOSTDOWN", 10065: "EHOSTUNREACH",
     11001: "EAI_NONAME", 11002: "EAI_AGAIN", 11003: "EAI_NONAME", 11004: "EAI_NONAME",
 }  # fmt: skip
+_WINSOCK: Final = 10_000
+"""From here on numbers are of Windows' sockets; smaller ones are others in errno than in Windows."""
 _GRPC: Final = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
     "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
     "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 )  # fmt: skip
 _GRPC_NAMES: Final = {name.replace("_", ""): name for name in _GRPC}
+_NAME_CHARS: Final = 200
+"""Of the name of a type so much of its end is looked at."""
+_SQL_TYPE: Final = re.compile(
+    r"(?i:sql|postgres|psycopg|snowflake|[jo]dbc|r2dbc)|(?:^|\W)(?:Operational|Programming|Integrity|Data|Database"
+    r"|Internal|Interface|NotSupported)Error$",
+    re.ASCII | re.MULTILINE,
+)
+"""Exceptions of database drivers; those of Python's DB-API (PEP 249) also without their package."""
+_GRPC_TYPE: Final = re.compile(
+    r"\bg?rpc\b|Grpc|GRPC|Rpc|RPC|\bgoogle\b|(?:^|\W)(?:Status(?:Runtime)?|Spanner)Exception$",
+    re.ASCII | re.MULTILINE,
+)
 
 
 def _sqlstate(code: str) -> tuple[str, ...]:
@@ -41,7 +56,8 @@ def _exact(code: str) -> tuple[str, ...]:
 
 
 def _errno(number: str) -> tuple[str, ...]:
-    return tuple(filter(None, (_LINUX.get(int(number)) or _WINDOWS.get(int(number)),)))
+    known = _WINDOWS if int(number) >= _WINSOCK else _LINUX
+    return tuple(filter(None, (known.get(int(number)),)))
 
 
 def _windows(number: str) -> tuple[str, ...]:
@@ -53,6 +69,11 @@ def _grpc(name: str) -> tuple[str, ...]:
     return (f"GRPC {known}",) if known else ()
 
 
+def _numbered_grpc(text: str) -> tuple[str, ...]:
+    number, _, name = text.partition(" ")
+    return _grpc(name) if _GRPC[int(number) :][:1] == (name,) else ()
+
+
 def _named(vendor: str) -> Callable[[str], tuple[str, ...]]:
     return lambda number: (f"{vendor} {number}",)
 
@@ -62,9 +83,7 @@ _FORMS: Final = tuple(
     for needle, pattern, read in (
         ("sqlstate", r"(?i:\bSQLSTATE)\W{1,4}([0-9A-Z]{5})\b", _sqlstate),
         ("[", r"\[([0-9A-Z]{5})\] ?\[", _sqlstate),
-        ("): ", r"\(([0-9][0-9A-Z]{4})\): ", _exact),
         ("sqlstate", r"SQLSTATE\[[0-9A-Z]{5}\](?:: [A-Za-z ]{3,60}: | )\[?(\d{4})\b", _named("MYSQL")),
-        ("(", r"^\((\d{4}), ['\"]", _named("MYSQL")),
         ("(", r"\b(?:ERROR |Error )?(\d{4}) \([0-9A-Z]{5}\)", _named("MYSQL")),
         ("error ", r"\bError (\d{4}): ", _named("MYSQL")),
         ("errno", r"\berrno: (\d{4})\b", _named("MYSQL")),
@@ -79,19 +98,39 @@ _FORMS: Final = tuple(
         ("socket", r"Socket\w{0,9} ?(?:[Ee]rror|Exception)\w{0,9}:? ?\(?(\d{5})\b", _windows),
         ("code", r"\bcode ?= ?([A-Z]\w{1,20}) desc\b", _grpc),
         ("statuscode", r"\bStatusCode\W{1,2}\"?([A-Z]\w{1,20})", _grpc),
-        (": ", r"^(?:\d{1,2} )?([A-Z]{2,20}(?:_[A-Z]{1,20})?): ", _grpc),
+        (": ", r"^(\d{1,2} [A-Z]{2,20}(?:_[A-Z]{1,20})?): ", _numbered_grpc),
+        (": ", r"^([A-Z]{2,20}_[A-Z]{1,20}): ", _grpc),
         ("status", r"\b[Ss]tatus(?:[ _]?[Cc]ode)?(?: is| of)?\W{1,3}([45]\d\d)\b", _named("HTTP")),
         ("http", r"\bHTTP (?:[Ee]rror |[Ss]tatus |response code )?([45]\d\d)\b", _named("HTTP")),
     )
 )
+_FORMS_OF_DRIVERS: Final = tuple(
+    (of_type, re.compile(pattern, re.ASCII | re.MULTILINE), read)
+    for of_type, pattern, read in (
+        (_SQL_TYPE, r"\(([0-9][0-9A-Z]{4})\): ", _exact),
+        (_SQL_TYPE, r"^\((\d{4}), ['\"]", _named("MYSQL")),
+        (_GRPC_TYPE, r"^([A-Z]{2,20}): ", _grpc),
+    )
+)
+"""Forms in which others write too, each with the exceptions beside which it is read."""
 
 
-def named_codes(text: str) -> tuple[str, ...]:
-    """Return the codes a text names, as the families write them, the exact before its class."""
+def named_codes(text: str, types: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the codes a text names, as the families write them, the exact before its class.
+
+    Args:
+        text: the texts of an error.
+        types: the names of its exceptions; some forms are read only beside those of a driver.
+    """
     lowered = text.lower()
     found: list[str] = []
     for needle, pattern, read in _FORMS:
         if needle in lowered:
+            for match in pattern.finditer(text):
+                found += read(match[1])
+    names = "\n".join(name[-_NAME_CHARS:] for name in types)
+    for of_type, pattern, read in _FORMS_OF_DRIVERS:
+        if of_type.search(names):
             for match in pattern.finditer(text):
                 found += read(match[1])
     return tuple(dict.fromkeys(found))

@@ -273,6 +273,53 @@ def test_code_in_the_text_tells_a_family():
     assert told(full, message="Raum 28 (Haus 4)") == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "wrong"),
+    [
+        ("OSError", "[Errno 39] Directory not empty: '/tmp/build/x'", "disk.full"),
+        ("", "Directory not empty (os error 39)", "disk.full"),
+        ("ProcessLookupError", "[Errno 3] No such process", "file.missing"),
+        ("OSError", "[Errno 14] Bad address", "memory.exhausted"),
+        ("OSError", "[Errno 33] Numerical argument out of domain", "file.locked"),
+        ("socket.gaierror", "[Errno 8] nodename nor servname provided, or not known", "memory.exhausted"),
+        ("OSError", "[Errno 8] Exec format error: './run'", "memory.exhausted"),
+    ],
+)
+def test_small_numbers_of_windows_tell_nothing_of_errno(kind, message, wrong):
+    """What a number means in Windows is not told of the same number in errno."""
+    chain = ((kind, message),) if kind else ()
+    found = DIAGNOSER.diagnose(Symptoms(chain=chain, message=message))
+    assert wrong not in [match.family for match in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("RuntimeError", "ABORTED: user closed the wizard"),
+        ("Exception", "INTERNAL: price missing"),
+        ("ValueError", "CANCELLED: order 17 has no total"),
+        ("LookupError", "room (57014): occupied"),
+        ("RuntimeError", "job (42000): gave up"),
+        ("KeyError", "(1205, 'EUR')"),
+    ],
+)
+def test_forms_of_codes_that_others_use_tell_no_code(kind, message):
+    """Capitals before a colon and numbers in brackets are an application's own, without a driver."""
+    for chain, text in ((((kind, message),), message), ((), f"{kind}: {message}"), ((), message)):
+        whys = [match.why for match in DIAGNOSER.diagnose(Symptoms(chain=chain, message=text))]
+        assert not any("the text names" in why for why in sum(whys, ()))
+
+
+def test_a_driver_beside_makes_a_form_of_codes_telling():
+    """The driver may stand anywhere in the chain, or at the head of a bare message."""
+    lock = family("lock", codes=("MYSQL 1213",))
+    for symptoms in (
+        {"chain": (("pymysql.err.OperationalError", "(1213, 'Sackgasse')"), ("shop.OrderFailed", "7"))},
+        {"message": "pymysql.err.OperationalError: (1213, 'Sackgasse')"},
+    ):
+        assert told(lock, **symptoms) == [("lock", NAMED_CODE_SCORE)]
+
+
 def test_wording_with_gaps_is_less_telling():
     """The same words with a gap between score less, and are a hint only in a plain sentence."""
     exact = family("exact", messages=("pool is empty",))

@@ -9,7 +9,6 @@ from error_manager.analysis.named_code import named_codes
         ("ERROR: Schlüssel doppelt (SQLSTATE 23505)", ("23505", "SQLSTATE 23")),
         ("[42S02] [Microsoft][ODBC Driver] x. (208) (SQLExecDirectW)", ("42S02", "SQLSTATE 42", "MSSQL 208")),
         ("SQLSTATE[HY000] [2002] nope", ("HY000", "SQLSTATE HY", "MYSQL 2002")),
-        ("(1213, 'nope')", ("MYSQL 1213",)),
         ("Error 1062: nope", ("MYSQL 1062",)),
         ("Msg 1205, Level 13, State 51", ("MSSQL 1205",)),
         ("ORA-00060: nope", ("ORA 00060",)),
@@ -19,6 +18,10 @@ from error_manager.analysis.named_code import named_codes
         ("[WinError 32] nope", ("EBUSY",)),
         ("rpc error: code = DeadlineExceeded desc = nope", ("GRPC DEADLINE_EXCEEDED",)),
         ("14 UNAVAILABLE: nope", ("GRPC UNAVAILABLE",)),
+        ("DEADLINE_EXCEEDED: nope", ("GRPC DEADLINE_EXCEEDED",)),
+        ("[Errno 10061] nope", ("ECONNREFUSED",)),
+        ("[WinError 39] nope", ("ENOSPC",)),
+        ("[WinError 3] nope", ("ENOENT",)),
         ("nope, status code: 503", ("HTTP 503",)),
     ],
 )
@@ -39,4 +42,36 @@ def test_codes_are_read_in_the_forms_of_drivers(text, codes):
 )
 def test_bare_numbers_are_no_codes(text):
     """A number alone, and a number that is no code, name nothing."""
+    assert named_codes(text) == ()
+
+
+@pytest.mark.parametrize("number", [3, 8, 14, 33, 39])
+@pytest.mark.parametrize("form", ["[Errno {}] nope", "nope (os error {})", "errno={} nope"])
+def test_small_numbers_of_windows_are_none_of_errno(form, number):
+    """The same small numbers mean other things in errno, of which no family knows."""
+    assert named_codes(form.format(number)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "codes"),
+    [
+        ("(1213, 'nope')", "pymysql.err.OperationalError", ("MYSQL 1213",)),
+        ("(1213, 'nope')", "IntegrityError", ("MYSQL 1213",)),
+        ("001003 (42000): nope", "snowflake.connector.errors.ProgrammingError", ("42000",)),
+        ("nope (57014): nope", "java.sql.SQLException", ("57014",)),
+        ("ABORTED: nope", "io.grpc.StatusRuntimeException", ("GRPC ABORTED",)),
+        ("UNAVAILABLE: nope", "StatusRuntimeException", ("GRPC UNAVAILABLE",)),
+        ("INTERNAL: nope", "GrpcError", ("GRPC INTERNAL",)),
+    ],
+)
+def test_forms_that_others_use_too_are_read_beside_the_driver(text, kind, codes):
+    """Alone, and beside an exception of something else, they say nothing; beside the driver's they do."""
+    assert named_codes(text, ["shop.OrderError", kind]) == codes
+    for types in ([], ["KeyError"], ["RuntimeError", "shop.OrderStatusException", "WarpcoreError"]):
+        assert named_codes(text, types) == ()
+
+
+@pytest.mark.parametrize("text", ["13 UNAVAILABLE: nope", "99 UNAVAILABLE: nope", "3 CANCELLED: order"])
+def test_the_number_before_a_status_must_be_its_own(text):
+    """A number that is not that of the gRPC status is something counted."""
     assert named_codes(text) == ()
