@@ -167,6 +167,26 @@ class FindingStoreContract:
         await store.reweigh(TWO)
         assert (await risks())[3] == 60.0
 
+    async def test_only_the_riskiest_follow_the_weights_when_so_many_are_asked_for(
+        self, store, weigh
+    ) -> None:
+        """By the risk that is stored; those of other projects do not count."""
+        told = [
+            known(n, risk=risk, risk_factors=(RiskFactor(name="severity", points=risk, reason="severity"),))
+            for n, risk in ((1, 30.0), (2, 50.0))
+        ]
+        await store.keep(Findings(patterns=(*told, known(3, state="new"), known(4, risk=80.0))))
+        await weigh(ONE, project=2.0, patterns={})
+
+        async def risks() -> list[float | None]:
+            found = await store.analysis([PatternId(n) for n in (1, 2, 3)])
+            return [found[PatternId(n)].risk for n in (1, 2, 3)]
+
+        await store.reweigh(ONE, most=1)
+        assert await risks() == [30.0, 60.0, None]
+        await store.reweigh(ONE, most=9)
+        assert await risks() == [36.0, 60.0, None]
+
     async def test_a_state_moves_on_only_from_where_it_was_read(self, store) -> None:
         """Who comes second, from the same start, keeps nothing at all."""
         assert await store.state(ONE, "minute") is None

@@ -182,6 +182,17 @@ async def test_the_hour_goes_by_the_business_weights(svc) -> None:
     )
 
 
+async def test_the_risks_of_a_quiet_project_follow_the_weights_too(svc) -> None:
+    """A project without an error in the month: what setting its weight has left comes with the hour."""
+    await analyze_hours(svc)
+    usual = await svc.findings.analysis([PatternId(1)])
+    svc.findings.weights[PatternId(1)] = 4.0
+    later = NOW + timedelta(days=40)
+    await analyze_hours(replace(svc, clock=lambda: later))
+    found = await svc.findings.analysis([PatternId(1)])
+    assert found[PatternId(1)].risk == pytest.approx(1.4 * usual[PatternId(1)].risk)
+
+
 async def test_a_step_that_fails_leaves_the_others_alone(svc, monkeypatch) -> None:
     """It is shown as failed, and comes again with the next hour."""
 

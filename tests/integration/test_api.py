@@ -628,6 +628,33 @@ async def test_importance_is_set_by_forms_alone(admin) -> None:
     assert (await admin.post("/projects/2/weight", data={"weight": "1"})).status_code == 303
 
 
+def _toast(page):
+    """Return the note about what was done."""
+    return page.split('class="em-toast"')[1].split("</form>")[0]
+
+
+async def test_an_importance_that_was_set_already_offers_no_undo(admin) -> None:
+    """Nothing was written: an undo would take back the change before it."""
+    rows = (await admin.get("/api/v1/patterns", params={"project": 1, "limit": 1})).json()["items"]
+    path = f"/patterns/1/{rows[0]['id']}"
+    offer = 'name="action" value="undo">Undo</button>'
+    same = {"data": {"weight": str(rows[0]["weight"])}}
+    await admin.post(f"{path}/status", data={"action": "resolve"})
+    led = await admin.post(f"{path}/weight", **same)
+    for answer in (
+        await admin.post(f"{path}/weight", **same, headers={"hx-request": "true"}),
+        await admin.get(led.headers["location"]),
+    ):
+        assert ("Importance is normal now" in _toast(answer.text), offer in _toast(answer.text)) == (
+            True,
+            False,
+        )
+    led = await admin.post(f"{path}/weight", data={"weight": "2"})
+    assert offer in _toast((await admin.get(led.headers["location"])).text)
+    await admin.post(f"{path}/status", data={"action": "undo"})
+    await admin.post(f"{path}/status", data={"action": "undo"})
+
+
 async def test_the_pages_of_rules_work_with_forms_alone(admin) -> None:
     """Draft from a pattern, stored, tried, switched on and off, moved, removed: each by a form."""
     pattern = (await admin.get("/api/v1/patterns", params={"project": 1, "limit": 1})).json()["items"][0]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 from tests.contract.error_store_contract import ErrorStoreContract, batch, error
 
 from error_manager.core.errors import PoisonBatchError, StorageUnavailableError
@@ -14,6 +15,7 @@ from error_manager.core.types import OutcomeKind, ProjectId
 from error_manager.storage.base import Cursor
 from error_manager.storage.postgres.connection import connect
 from error_manager.storage.postgres.errors import PostgresErrorStore
+from error_manager.storage.postgres.named import load
 
 
 def _add_project(database) -> None:
@@ -212,6 +214,58 @@ async def test_changes_of_too_long_ago_go(store):
     await _keep_findings(store)
     left = await _all(store, "SELECT version FROM changes ORDER BY 1")
     assert [row[0] for row in left] == ["2 in use", "3 last of old ones", "4 new", "5 only one", "new deploy"]
+
+
+def _rows_visited(node) -> float:
+    """Return how many rows the nodes of a plan took up or put away."""
+    seen = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return seen * node["Actual Loops"] + sum(map(_rows_visited, node.get("Plans", ())))
+
+
+async def test_old_releases_are_found_by_one_pass_over_the_days(store):
+    """Not by one for each release, also when the days of a month do not fit into a statement's memory."""
+    days, releases = 20_000, 100
+    async with store._transaction():
+        cursor = await store._cursor()
+        await cursor.execute(
+            "INSERT INTO rollup_day (project_id, group_id, bucket, environment, release, shard, count)"
+            " SELECT 1, convert_to(n::text, 'UTF8'), %s, 'a', 'new', 0, 1 FROM generate_series(1, %s) n",
+            (_ago(1), days),
+        )
+        await cursor.execute(
+            "INSERT INTO changes (project_id, kind, environment, version, at)"
+            " SELECT 1, 'release', 'a', 'old ' || n, %s FROM generate_series(1, %s) n",
+            (_ago(500), releases),
+        )
+        await cursor.execute("SET LOCAL work_mem = '64kB'")
+        await cursor.execute(
+            SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + load("store.sql")["trim_changes"],
+            {"before": _ago(400), "limit": 1_000},
+        )
+        ((plans,),) = await cursor.fetchall()
+    assert days < _rows_visited(plans[0]["Plan"]) < days * releases / 4
+    assert await _all(store, "SELECT version FROM changes") == [(f"old {releases}",)]
+
+
+async def test_notes_of_collection_go_also_when_changes_cannot(store, monkeypatch):
+    """They are fewer and cost less: they do not wait for a statement that takes too long."""
+    working = store._run
+
+    async def failing(name, **values):
+        if name == "trim_changes":
+            raise psycopg.OperationalError("canceling statement due to statement timeout")
+        return await working(name, **values)
+
+    async with store._transaction():
+        cursor = await store._cursor()
+        await cursor.executemany(
+            "INSERT INTO collection_spans (slot, started_at, ended_at) VALUES (0, %s, %s)",
+            [(_ago(900), _ago(800)), (_ago(700), _ago(600))],
+        )
+    monkeypatch.setattr(store, "_run", failing)
+    with pytest.raises(StorageUnavailableError):
+        await _keep_findings(store)
+    assert await _all(store, "SELECT started_at FROM collection_spans") == [(_ago(900),)]
 
 
 async def test_notes_of_collection_of_too_long_ago_go(store):

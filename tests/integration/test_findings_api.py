@@ -13,7 +13,7 @@ from tests.integration.test_api import _client, admin, shop  # noqa: F401  # fix
 
 from error_manager.analysis.usual import Usual
 from error_manager.core.types import PatternId, ProjectId
-from error_manager.flows import indexing
+from error_manager.flows import indexing, weights
 from error_manager.integrations.web.app import create_app
 from error_manager.storage.findings import (
     CorrelationEnd,
@@ -184,6 +184,25 @@ async def test_a_weight_changes_the_risk_at_once(shop, admin, patterns) -> None:
     ]
     await admin.put("/api/v1/projects/1/weight", json={"weight": 1})
     assert await risk() == pytest.approx(22.0)
+
+
+async def test_the_weight_of_a_large_project_changes_its_highest_risks_at_once(
+    shop,  # noqa: F811
+    admin,  # noqa: F811
+    patterns,
+    monkeypatch,
+) -> None:
+    """The others wait for the analysis, so that nobody waits for all of them."""
+    monkeypatch.setattr(weights, "AT_ONCE", 1)
+    parts = (RiskFactor(name="severity", points=20.0, reason="error"),)
+    second = PatternAnalysis(
+        project_id=ONE, pattern_id=patterns[1], updated_at=NOW, risk=20.0, risk_factors=parts
+    )
+    await shop[0].findings.keep(Findings(patterns=(second,)))
+    await admin.put("/api/v1/projects/1/weight", json={"weight": 2})
+    risks = [(await admin.get(f"/api/v1/patterns/{number}/analysis")).json()["risk"] for number in patterns]
+    assert risks == pytest.approx([22.0 * 1.2, 20.0])
+    await admin.put("/api/v1/projects/1/weight", json={"weight": 1})
 
 
 @pytest.mark.parametrize("what", ["patterns", "projects"])

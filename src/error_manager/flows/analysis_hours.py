@@ -100,7 +100,9 @@ async def analyze_hour(
     if read is None:  # failed: without it nothing that is found could be kept as done
         return
     month = await meter.run("month", project.id, _month(svc, project, hour))
-    if month is not None:
+    if month is None:
+        await meter.run("risks", project.id, _reweighed(svc, project))
+    else:
         if month.left_out:
             looked_at, known = len(month.facts), len(month.facts) + month.left_out
             _noting(meter, "month", project)(_LEFT_OUT.format(looked_at, known))
@@ -199,9 +201,15 @@ async def _risks(
     work: Awaitable[tuple[tuple[PatternAnalysis, ...], int]],
 ) -> tuple[None, int]:
     """Keep risks; those of patterns whose weight a person has set since the month was read follow it."""
-    kept = await _kept(svc, work)
+    _, items = await _kept(svc, work)
+    await _reweighed(svc, project)
+    return None, items
+
+
+async def _reweighed(svc: HourServices, project: AnalysedProject) -> tuple[None, int]:
+    """Make all risks of a project follow the weights, also those that were left for later."""
     await svc.findings.reweigh(project.id)
-    return kept
+    return None, 0
 
 
 async def _advice(svc: HourServices, evidence: Evidence) -> tuple[tuple[PatternAnalysis, ...], int]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from error_manager.analysis.risk import LEAST_WEIGHT, MOST_WEIGHT
 from error_manager.core.errors import ValidationError
 from error_manager.core.types import FieldError, PatternId, ProjectId
 from error_manager.flows.services import QueryServices
 from error_manager.storage.base import PatternRow, Project
+
+AT_ONCE: Final = 2_000
+"""Patterns of a project whose risk follows its weight before the answer; the others follow with the hour."""
 
 
 async def set_pattern_weight(
@@ -25,14 +30,16 @@ async def set_pattern_weight(
 
 
 async def set_project_weight(svc: QueryServices, project_id: ProjectId, weight: float | None) -> Project:
-    """Set how much a project matters, correct the risks of all its patterns at once, and return it.
+    """Set how much a project matters, correct the risks of its riskiest patterns at once, and return it.
+
+    The next hour's analysis corrects those of the others.
 
     Raises:
         NotFoundError: there is no such project.
         ValidationError: the weight is none from 0.25 to 4.
     """
     project = await svc.access.set_weight(project_id, _checked(weight))
-    await svc.findings.reweigh(project.id)
+    await svc.findings.reweigh(project.id, most=AT_ONCE)
     return project
 
 

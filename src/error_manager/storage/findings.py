@@ -443,11 +443,13 @@ class FindingStore(Protocol):
         """Remove where a step stands; it starts anew."""
         ...
 
-    async def reweigh(self, project_id: ProjectId, pattern_id: PatternId | None = None) -> None:
+    async def reweigh(
+        self, project_id: ProjectId, pattern_id: PatternId | None = None, *, most: int | None = None
+    ) -> None:
         """Make the stored risks of one pattern or of all of a project follow the business weights of now.
 
         Only what the weight decides is computed anew, from the stored factors. All of a project are done in
-        one pass in parts, each kept at once.
+        one pass in parts, each kept at once; with ``most`` only so many, those with the highest stored risk.
         """
         ...
 

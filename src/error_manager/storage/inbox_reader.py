@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,15 @@ _Sealed = tuple[int, bytes]
 _Corrupt = tuple[int, str]
 
 
+@contextmanager
+def _listed() -> Iterator[None]:
+    """Raise StorageUnavailableError for a folder that cannot be looked into (EMFILE, EACCES, EIO)."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailableError(f"The inbox cannot be read now: {error}.") from error
+
+
 class SqliteInboxReader:
     """The ``InboxSource`` of a worker. It sees committed records only: SQLite hides the others."""
 
@@ -40,12 +50,18 @@ class SqliteInboxReader:
             connection.close()
         self._open.clear()
 
+    @_listed()
     def slots(self) -> tuple[int, ...]:
-        """Return every slot that has a folder, also those without an owner."""
+        """Return every slot that has a folder, also those without an owner.
+
+        Raises:
+            StorageUnavailableError: the folder cannot be read now.
+        """
         if not self._folder.is_dir():
             return ()
         return tuple(sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdecimal()))
 
+    @_listed()
     def claim(self, slot: int, cursor: Cursor, *, limit: int) -> InboxBatch | None:
         """Return up to ``limit`` records of one segment behind ``cursor``, or None for nothing to do.
 
@@ -53,6 +69,7 @@ class SqliteInboxReader:
 
         Raises:
             InboxCorruptError: a newer version of Error Manager wrote the segment; it is left alone.
+            StorageUnavailableError: the inbox cannot be read now.
         """
         ahead = [seq for seq in segment_numbers(self._folder / str(slot)) if seq >= cursor.seq]
         if not ahead:
@@ -69,6 +86,7 @@ class SqliteInboxReader:
             return None
         return self._batch(slot, cursor, rows, corrupt, following if is_at_end else None)
 
+    @_listed()
     def received(
         self, slot: int, cursor: Cursor
     ) -> tuple[tuple[ReceivedCount, ...], tuple[ReceivedCount, ...]]:

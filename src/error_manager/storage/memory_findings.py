@@ -97,11 +97,18 @@ class MemoryFindings:
         """Remove where a step stands."""
         self._states.pop((project_id, kind), None)
 
-    async def reweigh(self, project_id: ProjectId, pattern_id: PatternId | None = None) -> None:
+    async def reweigh(
+        self, project_id: ProjectId, pattern_id: PatternId | None = None, *, most: int | None = None
+    ) -> None:
         """Make the stored risks follow the business weights of now."""
-        for number, known in self._analysis.items():
-            if known.project_id == project_id and pattern_id in {None, number}:
-                self._analysis[number] = reweighted_analysis(known, self.weights.get(number, 1.0))
+        asked = [
+            (number, known)
+            for number, known in self._analysis.items()
+            if known.project_id == project_id and pattern_id in {None, number}
+        ]
+        asked.sort(key=lambda item: (risk_rank(item[1]), item[0]), reverse=True)
+        for number, known in asked[:most]:
+            self._analysis[number] = reweighted_analysis(known, self.weights.get(number, 1.0))
 
     async def start_anew(self, project_id: ProjectId) -> None:
         """Remove where all steps stand in a project, and its anomalies."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,21 @@ async def test_a_passing_fault_skips_nothing(tmp_path, monkeypatch):
     reader.close()
     assert batch is not None
     assert ([row for row, _ in batch.records], batch.corrupt) == ([1, 2, 3, 4, 5], ())
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_folder_that_cannot_be_listed_is_the_storage_being_away(tmp_path, monkeypatch, number):
+    """Who asks goes on and asks again; a plain OSError would end the process."""
+    (tmp_path / "0").mkdir()
+    reader = SqliteInboxReader(tmp_path, sealer=SEALER, compressor=ZstdCompressor())
+
+    def failing(_folder):
+        raise OSError(number, "cannot be listed")
+
+    monkeypatch.setattr(Path, "iterdir", failing)
+    with pytest.raises(StorageUnavailableError, match="cannot be read now"):
+        reader.slots()
+    with pytest.raises(StorageUnavailableError):
+        reader.claim(0, Cursor(), limit=1)
+    with pytest.raises(StorageUnavailableError):
+        reader.received(0, Cursor())

@@ -160,8 +160,8 @@ class PostgresErrorStore(OneConnection):
             ("trim_minutes", midnight - minutes),
             ("trim_severities", midnight - minutes),
             ("trim_anomalies", midnight - findings),
-            ("trim_changes", midnight - findings),
             ("trim_spans", midnight - findings),
+            ("trim_changes", midnight - findings),
         ):
             await self._trim(statement, before)
 

@@ -104,12 +104,18 @@ class PostgresFindings(FindingQueries):
         async with self._transaction() as connection:
             await connection.execute(_SQL["forget_state"], {"project": project_id, "kind": kind})
 
-    async def reweigh(self, project_id: ProjectId, pattern_id: PatternId | None = None) -> None:
+    async def reweigh(
+        self, project_id: ProjectId, pattern_id: PatternId | None = None, *, most: int | None = None
+    ) -> None:
         """Make the stored risks follow the business weights of now."""
         after = 0
+        chosen = None if pattern_id is None else [int(pattern_id)]
+        if chosen is None and most is not None:
+            rows = await self._rows(_SQL["riskiest"], project=project_id, limit=most)
+            chosen = [row[0] for row in rows]
         while True:
             async with self._transaction() as connection:
-                ids = await _reweigh(connection, project_id, pattern_id, after=after)
+                ids = await _reweigh(connection, project_id, chosen, after=after)
             if len(ids) < _REWEIGHED:
                 return
             after = ids[-1]
@@ -174,10 +180,10 @@ async def _move(connection: Connection, step: StateStep) -> None:
 
 
 async def _reweigh(
-    connection: Connection, project: ProjectId, pattern: PatternId | None, *, after: int
+    connection: Connection, project: ProjectId, chosen: list[int] | None, *, after: int
 ) -> list[int]:
-    """Correct the risks of the next patterns of a project in order of their id; return their ids."""
-    asked = {"project": project, "pattern": pattern, "after": after, "limit": _REWEIGHED}
+    """Correct the risks of the next patterns by id, of those chosen or of a project; return their ids."""
+    asked = {"project": project, "chosen": chosen, "after": after, "limit": _REWEIGHED}
     ids = [row[0] for row in await (await connection.execute(_SQL["lock_risks"], asked)).fetchall()]
     cursor = await connection.execute(_SQL["read_risks"], {"project": project, "patterns": ids})
     corrected = []

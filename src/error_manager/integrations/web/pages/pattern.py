@@ -214,7 +214,8 @@ async def set_weight(
 ) -> Response[bytes] | Redirect:
     """Set how much a pattern matters; answers with its risk, or leads back without JavaScript."""
     project = await monitoring.find_project(services, ProjectId(project_id))
-    if (await services.queries.pattern(PatternId(pattern_id))).project_id != project.id:
+    former = await services.queries.pattern(PatternId(pattern_id))
+    if former.project_id != project.id:
         raise NotFoundError
     pattern = await weights.set_pattern_weight(
         services, PatternId(pattern_id), read_weight(data), person_id=request.user.person_id
@@ -227,7 +228,8 @@ async def set_weight(
         risk_values(known, project),
         pattern=pattern,
         done=_weighed(pattern, known),
-        can_undo=True,
+        can_undo=pattern.weight
+        != former.weight,  # else nothing was written: an undo would take back another change
         is_row=False,
     )
 
@@ -360,9 +362,10 @@ def _said(view: PatternView, known: Answers, done: str) -> Said | None:
     """Return what the address says was just done, as far as it is the newest change of the pattern."""
     if done in _DONE:
         return Said(text=_DONE[done], can_undo=done != "undo")
-    if done == "weight":
-        return Said(text=_weighed(view.pattern, known.analysis), can_undo=_can_undo(view.changes))
     newest = view.changes[0] if view.changes else None
+    if done == "weight":
+        is_newest = newest is not None and newest.action == "weighted"
+        return Said(text=_weighed(view.pattern, known.analysis), can_undo=is_newest)
     if newest is None or newest.action != _REGROUPED.get(done):
         return None
     if done == "split":

@@ -57,10 +57,16 @@ ON CONFLICT (project_id, pattern_id) DO UPDATE SET updated_at = excluded.updated
     neighbours = coalesce(excluded.neighbours, a.neighbours), family = coalesce(excluded.family, a.family),
     family_name = coalesce(excluded.family_name, a.family_name)
 
+-- name: riskiest
+SELECT a.pattern_id FROM pattern_analysis a
+WHERE a.project_id = %(project)s
+ORDER BY (round(coalesce(a.risk, 0) * 1000)::bigint) DESC, a.pattern_id DESC
+LIMIT %(limit)s
+
 -- name: lock_risks
 -- Held before the weights are read: who sets one meanwhile comes after this, and sees what it has written.
 SELECT a.pattern_id FROM pattern_analysis a
-WHERE a.project_id = %(project)s AND (%(pattern)s::int IS NULL OR a.pattern_id = %(pattern)s)
+WHERE a.project_id = %(project)s AND (%(chosen)s::int[] IS NULL OR a.pattern_id = ANY (%(chosen)s::int[]))
     AND a.pattern_id > %(after)s AND a.risk_factors IS NOT NULL
 ORDER BY a.pattern_id
 LIMIT %(limit)s

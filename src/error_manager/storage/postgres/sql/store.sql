@@ -273,6 +273,9 @@ DELETE FROM anomalies WHERE (project_id, id) IN (
 -- name: trim_changes
 -- A release that had errors in the last 32 days stays, else the analysis, which looks back 30 days, would note it anew; so
 -- does the last one of each environment: without it the next would seem to be the first.
+WITH live AS MATERIALIZED (
+    SELECT DISTINCT d.project_id, d.environment, d.release FROM rollup_day d WHERE d.bucket >= now() - interval '32 days'
+)
 DELETE FROM changes WHERE (project_id, id) IN (
     SELECT c.project_id, c.id
     FROM projects p CROSS JOIN LATERAL (
@@ -284,8 +287,9 @@ DELETE FROM changes WHERE (project_id, id) IN (
             SELECT FROM changes n
             WHERE n.project_id = c.project_id AND n.kind = 'release' AND n.environment = c.environment
                 AND n.at < %(before)s AND (n.at, n.id) > (c.at, c.id)
-        ) AND (c.project_id, c.environment, c.version) NOT IN (
-            SELECT d.project_id, d.environment, d.release FROM rollup_day d WHERE d.bucket >= now() - interval '32 days'
+        ) AND NOT EXISTS (
+            SELECT FROM live l
+            WHERE l.project_id = c.project_id AND l.environment = c.environment AND l.release = c.version
         )
     )
     LIMIT %(limit)s);
