@@ -12,11 +12,12 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from bench.bare_source import BareSource
 from numpy.typing import NDArray
 
 from error_manager.core.types import PatternId, PatternStatus, ProjectId, Severity
@@ -27,12 +28,9 @@ from error_manager.storage.analysis_source import (
     CountRows,
     EventRows,
     PatternFact,
-    Reach,
     ReleaseSeen,
-    TagShare,
     newest_events,
 )
-from error_manager.storage.base import Cursor
 from error_manager.storage.findings import AnalysisRun, Findings
 from error_manager.storage.memory_findings import MemoryFindings
 from error_manager.storage.vectors import PatternKey, PatternSample
@@ -42,7 +40,7 @@ DAYS = 30
 ONE = ProjectId(1)
 
 
-class MadeUpMonth:
+class MadeUpMonth(BareSource):
     """``AnalysisSource`` over the times of made-up errors."""
 
     def __init__(self, patterns: int, errors: int, *, seed: int) -> None:
@@ -83,41 +81,9 @@ class MadeUpMonth:
         del project_id
         return newest_events(*self._between(since, until), newest=newest)
 
-    async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
-        del since
-        return ()
-
-    async def first_span(self) -> datetime | None:
-        return None
-
-    async def regrouped(self, project_id: ProjectId, *, since: datetime) -> frozenset[PatternId]:
-        del project_id, since
-        return frozenset()
-
-    async def reach(self, project_id: ProjectId, *, since: datetime) -> Mapping[PatternId, Reach]:
-        del project_id, since
-        return {}
-
-    async def users(self, project_id: ProjectId, *, since: datetime) -> int:
-        del project_id, since
-        return 0
-
-    async def tags(
-        self, project_id: ProjectId, pattern_ids: Sequence[PatternId], *, since: datetime
-    ) -> Mapping[PatternId, tuple[TagShare, ...]]:
-        del project_id, pattern_ids, since
-        return {}
-
     async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
         del project_id, since
         return ()
-
-    async def cursors(self) -> Mapping[int, Cursor]:
-        return {}
-
-    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
-        del since
-        return {}
 
     def _between(self, since: datetime, until: datetime) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         start, end = np.searchsorted(self._times, [since.timestamp(), until.timestamp()])

@@ -5,12 +5,13 @@ One pattern per fault, as grouping makes them. What is later than ``now`` has no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
 import numpy as np
+from bench.bare_source import BareSource
 from numpy.typing import NDArray
 
 from error_manager.core.cataloger import catalog
@@ -24,12 +25,9 @@ from error_manager.storage.analysis_source import (
     CountRows,
     EventRows,
     PatternFact,
-    Reach,
     ReleaseSeen,
-    TagShare,
     newest_events,
 )
-from error_manager.storage.base import Cursor
 
 PROJECTS = {slug: ProjectId(number) for number, slug in enumerate(SERVICES, 1)}
 PATTERNS = {fault.key: PatternId(number) for number, fault in enumerate(FAULTS, 1)}
@@ -48,7 +46,7 @@ class _Errors:
     is_staging: NDArray[np.bool_]
 
 
-class MomentSource:
+class MomentSource(BareSource):
     """What the demo would have stored up to ``now``."""
 
     def __init__(self, moments: Sequence[Moment], start: datetime, *, seed: int) -> None:
@@ -91,31 +89,6 @@ class MomentSource:
         times, patterns = self._between(project_id, since, until)
         return newest_events(patterns, times, newest=newest)
 
-    async def spans(self, *, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
-        del since
-        return ()
-
-    async def first_span(self) -> datetime | None:
-        return None
-
-    async def regrouped(self, project_id: ProjectId, *, since: datetime) -> frozenset[PatternId]:
-        del project_id, since
-        return frozenset()
-
-    async def reach(self, project_id: ProjectId, *, since: datetime) -> Mapping[PatternId, Reach]:
-        del project_id, since
-        return {}
-
-    async def users(self, project_id: ProjectId, *, since: datetime) -> int:
-        del project_id, since
-        return 0
-
-    async def tags(
-        self, project_id: ProjectId, pattern_ids: Sequence[PatternId], *, since: datetime
-    ) -> Mapping[PatternId, tuple[TagShare, ...]]:
-        del project_id, pattern_ids, since
-        return {}
-
     async def releases(self, project_id: ProjectId, *, since: datetime) -> tuple[ReleaseSeen, ...]:
         mine = self._errors[project_id]
         service = next(SERVICES[slug] for slug, number in PROJECTS.items() if number == project_id)
@@ -127,13 +100,6 @@ class MomentSource:
                     at = datetime.fromtimestamp(float(seen[0]), UTC)
                     found.append(ReleaseSeen(version=version, environment=environment, at=at))
         return tuple(sorted(found, key=lambda one: one.at))
-
-    async def cursors(self) -> Mapping[int, Cursor]:
-        return {}
-
-    async def waiting(self, *, since: datetime) -> Mapping[int, datetime | None]:
-        del since
-        return {}
 
     # --- parts ---------------------------------------------------------------------------------------------
 

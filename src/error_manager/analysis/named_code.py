@@ -84,7 +84,7 @@ _FORMS: Final = tuple(
         ("sqlstate", r"(?i:\bSQLSTATE)\W{1,4}([0-9A-Z]{5})\b", _sqlstate),
         ("[", r"\[([0-9A-Z]{5})\] ?\[", _sqlstate),
         ("sqlstate", r"SQLSTATE\[[0-9A-Z]{5}\](?:: [A-Za-z ]{3,60}: | )\[?(\d{4})\b", _named("MYSQL")),
-        ("(", r"\b(?:ERROR |Error )?(\d{4}) \([0-9A-Z]{5}\)", _named("MYSQL")),
+        ("(", r"\b(?:ERROR |Error )?(\d{4}) \((?:\d[0-9A-Z]|HY|XA)[0-9A-Z]{3}\)", _named("MYSQL")),
         ("error ", r"\bError (\d{4}): ", _named("MYSQL")),
         ("errno", r"\berrno: (\d{4})\b", _named("MYSQL")),
         ("msg ", r"\bMsg (\d{2,5}), Level", _named("MSSQL")),

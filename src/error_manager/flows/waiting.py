@@ -20,9 +20,8 @@ def waiting_since(
     found: dict[int, datetime | None] = {}
     for slot in slots:
         batch = inbox.claim(slot, cursors.get(slot, Cursor()), limit=1)
-        while (
-            batch is not None and not batch.records
-        ):  # it leads to the next segment, or past what is damaged
+        # One without records leads to the next segment, or past what is damaged.
+        while batch is not None and not batch.records:
             batch = inbox.claim(slot, batch.end, limit=1)
         found[slot] = batch.records[0][1].received_at if batch else None
     return found

@@ -136,6 +136,8 @@ class Answers:
                 if not (self.has_related or self.similar)
                 else ""
             )
+        if self.progress is not None and self.progress.hours_at is None:
+            return ""  # nobody has looked yet, which the page says above
         quiet = [
             words
             for is_told, words in (

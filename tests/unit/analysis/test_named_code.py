@@ -75,3 +75,9 @@ def test_forms_that_others_use_too_are_read_beside_the_driver(text, kind, codes)
 def test_the_number_before_a_status_must_be_its_own(text):
     """A number that is not that of the gRPC status is something counted."""
     assert named_codes(text) == ()
+
+
+def test_a_number_before_a_word_in_brackets_is_no_code():
+    """A state of SQL begins with a digit, HY or XA."""
+    assert named_codes("room 1205 (FLOOR) is taken") == ()
+    assert named_codes("ERROR 1205 (HY000): Lock wait timeout exceeded") == ("MYSQL 1205",)

@@ -25,6 +25,7 @@ from error_manager.monitoring.answers import (
     risk_word,
     usual_words,
 )
+from error_manager.monitoring.progress import Progress
 from error_manager.storage.base import Bucket, HistoryPoint, PatternRow, Window
 from error_manager.storage.findings import (
     Anomaly,
@@ -188,6 +189,10 @@ def test_the_state_in_words(state, rates, words):
 def test_what_has_nothing_to_say_says_so_in_one_line():
     """Before the first analysis, and of each answer that is empty; nothing when all speak."""
     assert Answers().quiet_words.startswith("Not analysed yet")
+    unseen = Progress(project_id=ProjectId(1), minutes_at=None, to_go=timedelta(), hours_at=None)
+    assert Answers(analysis=analysis(), progress=unseen).quiet_words == ""
+    late = replace(unseen, hours_at=NOW - timedelta(hours=5))
+    assert Answers(analysis=analysis(), progress=late).quiet_words
     assert Answers(analysis=analysis()).quiet_words == (
         "Nothing comes with it more often than chance explains; no other pattern is like it; "
         "it is of no known kind of fault, so there is no advice."

@@ -180,8 +180,7 @@ async def change_status(
     """Resolve, ignore, reopen or undo; answers with the changed part, or leads back without JavaScript."""
     action = data.get("action", "")
     project = await monitoring.find_project(services, ProjectId(project_id))
-    if (await services.queries.pattern(PatternId(pattern_id))).project_id != project.id:
-        raise NotFoundError
+    await services.queries.pattern(PatternId(pattern_id), project_ids=(project.id,))
     pattern = await _changed(services, PatternId(pattern_id), data, request.user.person_id)
     if "hx-request" not in request.headers:
         return Redirect(f"/patterns/{project_id}/{pattern.id}?done={action}", status_code=303)
@@ -214,22 +213,21 @@ async def set_weight(
 ) -> Response[bytes] | Redirect:
     """Set how much a pattern matters; answers with its risk, or leads back without JavaScript."""
     project = await monitoring.find_project(services, ProjectId(project_id))
-    former = await services.queries.pattern(PatternId(pattern_id))
-    if former.project_id != project.id:
-        raise NotFoundError
+    former = await services.queries.pattern(PatternId(pattern_id), project_ids=(project.id,))
     pattern = await weights.set_pattern_weight(
         services, PatternId(pattern_id), read_weight(data), person_id=request.user.person_id
     )
     if "hx-request" not in request.headers:
         return Redirect(f"/patterns/{project_id}/{pattern.id}?done=weight", status_code=303)
     known = await findings.pattern_analysis(services, pattern.id)
+    # Of the weight that it had nothing is written: an undo would take back another change.
+    is_changed = pattern.weight != former.weight
     return html(
         "pattern_weight_changed.html",
         risk_values(known, project),
         pattern=pattern,
         done=_weighed(pattern, known),
-        can_undo=pattern.weight
-        != former.weight,  # else nothing was written: an undo would take back another change
+        can_undo=is_changed,
         is_row=False,
     )
 
@@ -243,8 +241,7 @@ async def say_whether_it_helped(
     data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[bytes] | Redirect:
     """Keep whether a recommendation has helped; the order of recommendations follows."""
-    if (await services.queries.pattern(PatternId(pattern_id))).project_id != project_id:
-        raise NotFoundError
+    await services.queries.pattern(PatternId(pattern_id), project_ids=(ProjectId(project_id),))
     has_helped = data.get("helped") == "yes"
     await findings.give_feedback(
         services,
