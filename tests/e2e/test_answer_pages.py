@@ -31,6 +31,8 @@ from error_manager.storage.postgres.cluster import APP, open_cluster
 
 TITLES = ("PoolEmpty", "PaymentLost", "SearchSlow", "MailLate")
 CHANGED_S = 20.0
+LEFT = "net::ERR_ABORTED"
+"""What Chromium says of a request whose page was left."""
 BRIGHTNESS = """
 () => {
   const lit = (parts) => parts.slice(0, 3).map((c) => c / 255)
@@ -148,8 +150,8 @@ def watched(context: BrowserContext, faults: list[str]) -> Page:
             faults.append(message.text)
 
     def on_failure(request: Request) -> None:
-        if not request.url.endswith("/live"):
-            faults.append(f"failed: {request.url}")
+        if request.failure != LEFT:  # streams and polls end with the page that asked
+            faults.append(f"failed: {request.url}: {request.failure}")
 
     opened.on("console", on_console)
     opened.on("requestfailed", on_failure)
