@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.query_store_contract import SPANS, QueryStoreContract, errors
+from tests.contract.query_store_contract import SPANS, QueryStoreContract, analyses, errors, listed
 from tests.contract.regrouping_contract import RegroupingContract
 
 from error_manager.storage.memory_queries import MemoryQueries
@@ -13,6 +13,9 @@ class TestMemoryQueries(QueryStoreContract, RegroupingContract):
     """The twin."""
 
     @pytest.fixture
-    def store(self):
+    async def store(self):
         """Return queries over the contract's errors."""
-        return MemoryQueries(errors(), spans=SPANS)
+        told = {}
+        store = MemoryQueries(errors(), spans=SPANS, analyses=told)
+        told.update(analyses(await listed(store)))
+        return store

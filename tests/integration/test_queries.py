@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.contract.query_store_contract import SPANS, QueryStoreContract, chunks, errors
+from tests.contract.query_store_contract import SPANS, QueryStoreContract, analyses, chunks, errors, listed
 from tests.contract.regrouping_contract import RegroupingContract
 from tests.integration.conftest import _fresh
 
 from error_manager.storage.base import Collection, Cursor, StoreBatch
+from error_manager.storage.findings import Findings
 from error_manager.storage.postgres.collecting import PostgresSpans
 from error_manager.storage.postgres.connection import connect, pool
 from error_manager.storage.postgres.errors import PostgresErrorStore
+from error_manager.storage.postgres.findings import PostgresFindings
 from error_manager.storage.postgres.queries import PostgresQueries
 
 
@@ -47,6 +49,8 @@ async def store(cluster, postgres):
         for slot, span in enumerate(SPANS):
             await PostgresSpans(connections).note(slot, *span)
         assert untold == Collection(first=None, spans=())
+        told = analyses(await listed(queries))
+        await PostgresFindings(connections).keep(Findings(patterns=tuple(told.values())))
         yield queries
         await connections.close()
 

@@ -563,6 +563,7 @@ class PatternOrder(StrEnum):
     COUNT = "count"
     USERS = "users"
     SEVERITY = "severity"
+    RISK = "risk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -589,6 +590,8 @@ class PatternRow:
     """A pattern as lists show it. ``trend`` is errors per bucket over the listed time, oldest first.
 
     ``weight`` is how much it matters to the business, as a person set it; that of its project comes on top.
+    ``state`` (new, ongoing, rising, ...), since when, and ``risk`` (0 to 100) are what the analysis told
+    last; None before it has looked.
     """
 
     id: PatternId
@@ -612,6 +615,9 @@ class PatternRow:
     last_release: str = ""
     weight: float = 1.0
     trend: tuple[int, ...] = ()
+    state: str | None = None
+    state_since: datetime | None = None
+    risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

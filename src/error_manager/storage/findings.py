@@ -410,9 +410,9 @@ def correlation_rank(row: CorrelationRow) -> int:
     return round(row.score * 10_000)
 
 
-def risk_rank(analysis: PatternAnalysis) -> int:
-    """Return what the list of analysed patterns is sorted by: three decimals of the risk."""
-    return round((analysis.risk or 0.0) * 1_000)
+def risk_rank(risk: float | None) -> int:
+    """Return what lists are sorted by: three decimals of the risk; 0 before the analysis has told one."""
+    return round((risk or 0.0) * 1_000)
 
 
 class FindingStore(Protocol):

@@ -106,7 +106,7 @@ class MemoryFindings:
             for number, known in self._analysis.items()
             if known.project_id == project_id and pattern_id in {None, number}
         ]
-        asked.sort(key=lambda item: (risk_rank(item[1]), item[0]), reverse=True)
+        asked.sort(key=lambda item: (risk_rank(item[1].risk), item[0]), reverse=True)
         for number, known in asked[:most]:
             self._analysis[number] = reweighted_analysis(known, self.weights.get(number, 1.0))
 
@@ -181,12 +181,12 @@ class MemoryFindings:
         found = [one for one in self._analysis.values() if _is_analysed(one, where)]
         if after is not None:
             start = after[0], cursor_number(after[1])
-            found = [one for one in found if (risk_rank(one), one.pattern_id) < start]
-        found.sort(key=lambda one: (risk_rank(one), one.pattern_id), reverse=True)
+            found = [one for one in found if (risk_rank(one.risk), one.pattern_id) < start]
+        found.sort(key=lambda one: (risk_rank(one.risk), one.pattern_id), reverse=True)
         more = len(found) > limit
         shown = tuple(found[:limit])
         return Page(
-            items=shown, next=encode_cursor(risk_rank(shown[-1]), shown[-1].pattern_id) if more else None
+            items=shown, next=encode_cursor(risk_rank(shown[-1].risk), shown[-1].pattern_id) if more else None
         )
 
     async def changes(

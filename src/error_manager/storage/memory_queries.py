@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -47,6 +48,7 @@ from error_manager.storage.base import (
     ValueCount,
     Window,
 )
+from error_manager.storage.findings import PatternAnalysis, risk_rank
 from error_manager.storage.keyset import cursor_number, cursor_uuid, encode_cursor, number_cursor, time_cursor
 from error_manager.storage.memory_groups import GroupKey, GroupMap, HeldPattern
 from error_manager.storage.regrouping import PatternState
@@ -71,8 +73,10 @@ class MemoryQueries:
         *,
         reports: Sequence[ReportRow] = (),
         spans: Sequence[tuple[datetime, datetime]] = (),
+        analyses: Mapping[PatternId, PatternAnalysis] = MappingProxyType({}),
     ) -> None:
-        """Keep the errors, the reports and when errors were taken in."""
+        """Keep the errors, the reports, when errors were taken in and what is told of patterns."""
+        self._analyses = analyses
         self._spans = tuple(sorted(spans))
         self._errors = sorted(errors, key=lambda e: (e.event.timestamp, e.error_id), reverse=True)
         self._reports = sorted(reports, key=lambda report: -report.id)
@@ -479,7 +483,7 @@ class MemoryQueries:
 
     def _row(self, errors: Sequence[StoredError], count: int, trend: tuple[int, ...]) -> PatternRow:
         oldest, last, pattern = errors[-1], errors[0], self._state(errors[0])
-        first = pattern.first
+        first, analysis = pattern.first, self._analyses.get(pattern.id)
         return PatternRow(
             id=pattern.id,
             project_id=first.project_id,
@@ -502,6 +506,9 @@ class MemoryQueries:
             last_release=last.event.release,
             weight=pattern.weight,
             trend=trend,
+            state=analysis.state if analysis else None,
+            state_since=analysis.state_since if analysis else None,
+            risk=analysis.risk if analysis else None,
         )
 
     def _is_listed(self, error: StoredError, where: ErrorFilter) -> bool:
@@ -551,6 +558,8 @@ def _position(row: PatternRow, order: PatternOrder) -> datetime | int:
             return row.users
         case PatternOrder.SEVERITY:
             return row.severity.rank * _SECONDS_TO_2100 + round(row.last_seen.timestamp())
+        case PatternOrder.RISK:
+            return risk_rank(row.risk)
 
 
 def _value(error: StoredError, name: str) -> str:

@@ -232,7 +232,7 @@ def pattern(number=1, say=same, **changes):
 def rows(say=same):
     """Return a list of patterns in all states."""
     return (
-        pattern(1, say),
+        pattern(1, say, state="rising", state_since=NOW - timedelta(hours=2), risk=61.5),
         pattern(
             2,
             say,

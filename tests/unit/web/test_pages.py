@@ -1,5 +1,6 @@
 """Every page drawn with made-up values: complete, in the right words, and deaf to hostile text."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -529,6 +530,15 @@ def test_the_list_shows_each_pattern_with_its_numbers(made_up):
     assert 'title="1\u202f234\u202f567">1.2M<' in html
     assert "came back" in html
     assert "ignored for 20 h" in html
+
+
+def test_the_list_tells_what_the_analysis_has_told(made_up):
+    """The risk as a number with its word, a dash before the first look, and the state where it tells much."""
+    html = drawn(made_up, "patterns", made_up["same"])
+    assert re.findall(r'em-c-risk"><span[^>]*>([^<]+)<', html) == ["62", *["\u2013"] * 5]
+    assert 'title="critical, of 100">62<' in html
+    assert re.findall(r'em-state(?: em-state-\w+)?"[^>]*>(rising|new|silent)<', html) == ["rising", "new"]
+    assert 'title="Above its usual rate since ' in html
 
 
 def test_a_pattern_page_tells_what_where_and_why(made_up):

@@ -132,7 +132,7 @@ class FindingQueries(Reader):
         found = tuple(map(_analysis, rows[:limit]))
         more = len(rows) > limit
         return Page(
-            items=found, next=encode_cursor(risk_rank(found[-1]), found[-1].pattern_id) if more else None
+            items=found, next=encode_cursor(risk_rank(found[-1].risk), found[-1].pattern_id) if more else None
         )
 
     async def changes(

@@ -47,7 +47,7 @@ _COLUMNS: Final = _SQL["pattern_columns"]
 _RELEASES: Final = _SQL["release_filter"]
 _ROLLUPS: Final = {Bucket.HOUR: sql.Identifier("rollup_hour"), Bucket.DAY: sql.Identifier("rollup_day")}
 _STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
-_COUNT: Final = 19  # place of the count in a row, behind the columns; the sort value follows
+_COUNT: Final = 22  # place of the count in a row, behind the columns; the sort value follows
 _MINUTES_KEPT: Final = MINUTES_KEPT - timedelta(days=1)
 """How far back the counts by minute surely reach: housekeeping drops whole days."""
 _NO_RELEASES: Final = dict.fromkeys(("environments", "not_environments", "releases", "not_releases"))
@@ -67,6 +67,7 @@ _POSITIONS: Final[Mapping[PatternOrder, tuple[LiteralString, LiteralString]]] = 
         "(p.severity_rank * 4102444800 + extract(epoch FROM p.last_seen)::bigint)",
         "bigint",
     ),
+    PatternOrder.RISK: ("(round(coalesce(a.risk, 0) * 1000)::bigint)", "bigint"),
 }
 
 
@@ -379,6 +380,9 @@ def _pattern(row: tuple[Any, ...], trend: tuple[int, ...] = ()) -> PatternRow:
         first_release=row[16],
         last_release=row[17],
         weight=row[18],
+        state=row[19],
+        state_since=row[20],
+        risk=row[21],
         count=row[_COUNT],
         trend=trend,
     )

@@ -1,7 +1,8 @@
 -- name: pattern_columns
+-- Of p, a pattern, and a, what the analysis has told of it (if it has).
 p.id, p.project_id, p.pattern_hash, p.title, p.message, p.culprit, p.module, p.error_code, p.severity, p.status,
     p.users, p.first_seen, p.last_seen, p.platform, p.regressed_at IS NOT NULL, p.ignore_until, p.first_release,
-    p.last_release, p.weight
+    p.last_release, p.weight, a.state, a.state_since, a.risk
 
 -- name: pattern_filter
 -- A NULL parameter means "any"; the planner sees the values and drops those conditions.
@@ -31,7 +32,7 @@ p.merged_into IS NULL AND (%(projects)s::int[] IS NULL OR p.project_id = ANY (%(
 -- name: list_patterns
 -- Without a range the columns of the pattern say it all.
 SELECT {columns}, p.frequency, {position}
-FROM error_patterns p
+FROM error_patterns p LEFT JOIN pattern_analysis a ON a.project_id = p.project_id AND a.pattern_id = p.id
 WHERE {filter} AND (%(after)s::text IS NULL OR ({position}, p.id) < ({after}, %(after_id)s))
 ORDER BY {position} DESC, p.id DESC
 LIMIT %(limit)s
@@ -61,6 +62,7 @@ WITH summed AS (
 )
 SELECT {columns}, c.count, {position}
 FROM counted c JOIN error_patterns p ON p.project_id = c.project_id AND p.id = c.id
+LEFT JOIN pattern_analysis a ON a.project_id = p.project_id AND a.pattern_id = p.id
 WHERE {filter} AND (%(after)s::text IS NULL OR ({position}, p.id) < ({after}, %(after_id)s))
 ORDER BY {position} DESC, p.id DESC
 LIMIT %(limit)s
@@ -121,6 +123,7 @@ WHERE (%(projects)s::int[] IS NULL OR t.project_id = ANY (%(projects)s))
 SELECT {columns}, p.frequency, asked.id
 FROM error_patterns asked
 JOIN error_patterns p ON p.project_id = asked.project_id AND p.id = coalesce(asked.merged_into, asked.id)
+LEFT JOIN pattern_analysis a ON a.project_id = p.project_id AND a.pattern_id = p.id
 WHERE asked.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
     AND asked.id = ANY (%(ids)s::int[])
 
