@@ -29,7 +29,7 @@ test: $(VENV)/.dev  ## run the whole suite with branch coverage (ARGS="-k name" 
 check: $(VENV)/.dev  ## the gate: format, lint, types, import contracts, unit and contract tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --strict src
+	@$(BIN)/mypy --strict src bench
 	@$(BIN)/lint-imports --no-cache --no-logo >$(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
 	@$(BIN)/python -m pytest -n auto -q tests/unit tests/contract $(ARGS)
 

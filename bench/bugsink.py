@@ -61,7 +61,14 @@ class Bugsink:
         """Install, configure and start."""
         if not (self._bin / "bugsink-manage").exists():
             venv.create(self.folder / "venv", with_pip=True)
-            command = [self._bin / "python", "-m", "pip", "install", "-q", f"bugsink=={VERSION}"]
+            command: list[str | Path] = [
+                self._bin / "python",
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                f"bugsink=={VERSION}",
+            ]
             subprocess.run(command, check=True)
         self.data.mkdir(parents=True)
         (self.data / "snappea").mkdir()
@@ -83,7 +90,7 @@ class Bugsink:
     def _start(self) -> None:
         site = next((self.folder / "venv" / "lib").glob("python*/site-packages"))
         log = (self.data / "log").open("wb")
-        gunicorn = [self._bin / "gunicorn", f"--config={site / 'bugsink' / 'gunicorn.docker.conf.py'}",
+        gunicorn: list[str | Path] = [self._bin / "gunicorn", f"--config={site / 'bugsink' / 'gunicorn.docker.conf.py'}",
                     f"--bind=127.0.0.1:{self.port}", "bugsink.wsgi"]  # fmt: skip
         for command in (gunicorn, [self._bin / "bugsink-runsnappea"]):
             self._processes.append(

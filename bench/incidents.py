@@ -20,8 +20,7 @@ from random import Random
 
 from bench.moment_source import OWNERS, PATTERNS, PROJECTS, MomentSource
 
-from error_manager.flows.analysis import analyze_minutes
-from error_manager.flows.analysis_services import AnalysisServices
+from error_manager.flows.analysis import MinuteServices, analyze_minutes
 from error_manager.flows.rate_watch import RateWatch
 from error_manager.flows.relations import find_relations
 from error_manager.flows.state_watch import StateWatch
@@ -33,8 +32,6 @@ from error_manager.runtime.demo.schedule import (
     incidents,
     moments,
 )
-from error_manager.runtime.wiring.knowledge import load_diagnoser
-from error_manager.storage.base import Cursor, InboxBatch
 from error_manager.storage.findings import (
     Anomaly,
     AnomalyFilter,
@@ -44,6 +41,7 @@ from error_manager.storage.findings import (
     Findings,
     ScopeKind,
 )
+from error_manager.storage.memory import MemoryInbox
 from error_manager.storage.memory_findings import MemoryFindings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -69,17 +67,6 @@ _SLUGS = {number: slug for slug, number in PROJECTS.items()}
 _ALL = 10_000
 
 
-class NoInbox:
-    """``InboxSource`` in which nothing waits."""
-
-    def slots(self) -> tuple[int, ...]:
-        return ()
-
-    def claim(self, slot: int, cursor: Cursor, *, limit: int) -> InboxBatch | None:
-        del slot, cursor, limit
-        return None
-
-
 @dataclass
 class Found:
     """What the analysis told in two weeks."""
@@ -97,14 +84,12 @@ async def watch(seed: int, errors: int, step: timedelta) -> tuple[Found, MomentS
     end = START + timedelta(days=DAYS)
     source = MomentSource(moments(START, end, errors=errors, rng=Random(seed)), START, seed=seed)
     store, found = MemoryFindings(OWNERS), Found()
-    svc = AnalysisServices(
+    svc = MinuteServices(
         source=source,
         findings=store,
-        inbox=NoInbox(),
+        inbox=MemoryInbox(),
         rates=RateWatch(source, store),
         states=StateWatch(source, store),
-        diagnoser=load_diagnoser(),
-        index=None,
         clock=lambda: source.now + timedelta(minutes=2),
         monotonic=time.monotonic,
         cpu_clock=time.process_time,

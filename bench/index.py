@@ -14,8 +14,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -149,21 +150,22 @@ async def _ask(svc: IndexServices, process: subprocess.Popen[bytes]) -> None:
     everyone = tuple(ProjectId(number) for number in range(1, _PROJECTS + 1))
     texts = [sample.message for sample in samples]
     vectors = [sparse_vector(features_of(sample)) for sample in samples]
-    for what, questions in (
-        ("query, 30 of all", [lambda v=v: svc.index.query(v, limit=30) for v in vectors]),
+    asked: tuple[tuple[str, Sequence[Callable[[], Awaitable[object]]]], ...] = (
+        ("query, 30 of all", [partial(svc.index.query, v, limit=30) for v in vectors]),
         (
             "query, 30 of three projects",
-            [lambda v=v: svc.index.query(v, project_ids=everyone[:3], limit=30) for v in vectors],
+            [partial(svc.index.query, v, project_ids=everyone[:3], limit=30) for v in vectors],
         ),
-        ("nearest 10 to an error", [lambda e=e: nearest(svc.index, e, limit=10) for e in samples]),
-        ("similar to a pattern, with its error", [lambda k=k: similar_to(svc, k, limit=10) for k in keys]),
-        ("errors like a message", [lambda t=t: search_like(svc, t, limit=20) for t in texts]),
-    ):
+        ("nearest 10 to an error", [partial(nearest, svc.index, e, limit=10) for e in samples]),
+        ("similar to a pattern, with its error", [partial(similar_to, svc, k, limit=10) for k in keys]),
+        ("errors like a message", [partial(search_like, svc, t, limit=20) for t in texts]),
+    )
+    for what, questions in asked:
         await _each(what, process, questions)
 
 
 async def _each(
-    what: str, process: subprocess.Popen[bytes], questions: list[Callable[[], Awaitable[object]]]
+    what: str, process: subprocess.Popen[bytes], questions: Sequence[Callable[[], Awaitable[object]]]
 ) -> None:
     spent = []
     cpu, other = time.process_time(), cpu_s([process.pid])

@@ -87,7 +87,8 @@ def _rate(rng: np.random.Generator, minutes: int, *, is_heartbeat: bool, is_ragg
     at = np.arange(minutes)
     smooth = np.exp(np.interp(at / 60.0, np.arange(hours + 2), wobble))
     if is_heartbeat:
-        return np.exp(rng.uniform(*np.log([0.3, 15.0]))) * smooth
+        beat: Floats = np.exp(rng.uniform(*np.log([0.3, 15.0]))) * smooth
+        return beat
     trend = np.exp(rng.uniform(-0.7, 0.7) * rng.integers(0, 2) * (at / minutes - 0.5))
     size, shape = rng.choice([0.3, 0.6, 0.9]), rng.integers(0, 3)
     wave = np.cos(2.0 * np.pi * (at / DAY - rng.uniform()))
@@ -98,7 +99,8 @@ def _rate(rng: np.random.Generator, minutes: int, *, is_heartbeat: bool, is_ragg
     if is_ragged:
         weekend = np.exp(rng.normal(0.0, 0.3, 7))[(at // DAY) % 7]
         season = season * np.where((at % 60 < 5) & (rng.uniform() < 0.2), 3.0, 1.0)
-    return np.exp(rng.uniform(*np.log([0.01, 500.0]))) * smooth * trend * season * weekend
+    rate: Floats = np.exp(rng.uniform(*np.log([0.01, 500.0]))) * smooth * trend * season * weekend
+    return rate
 
 
 def _wander(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:

@@ -18,13 +18,15 @@ from bench.files import find, open_text
 
 _SETS = ("traces.jsonl", "traces_hard.jsonl")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_RELEASE = re.compile(r"(?:_v[0-9]+)?$")
+_RELEASE = re.compile(r"_v[0-9]+$")
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def made_up(name: str) -> str:
     """Return a word without meaning, the same for the same name; the number of a release stays at its end."""
-    name = name.removesuffix(release := _RELEASE.search(name)[0])
+    found = _RELEASE.search(name)
+    release = found[0] if found else ""
+    name = name.removesuffix(release)
     digest = hashlib.sha256(name.encode()).hexdigest()[:9]
     return f"q{digest.translate(_LETTERS)}{release}"
 

@@ -51,12 +51,12 @@ def fill(url: str, size: Size) -> float:
     keys, times = made_up(size, now=time.time())
     with connect_sync(url, application_name="bench", statement_timeout_s=None, autocommit=True) as connection:
         for name in _INDEXES:  # they cost ten minutes, and the analysis uses none of them
-            connection.execute(f"DROP INDEX IF EXISTS {name}")  # type: ignore[arg-type]  # a name of ours
+            connection.execute(f"DROP INDEX IF EXISTS {name}")
         for day in range(size.days + 1):
             connection.execute("SELECT ensure_partition(current_date - %s)", (day,))
         _load(connection, keys, times)
         for statement in _STATEMENTS:
-            connection.execute(statement)  # type: ignore[arg-type]  # texts of ours
+            connection.execute(statement)
         give_bodies(connection, size)
         connection.execute("VACUUM ANALYZE")
     return time.monotonic() - began
