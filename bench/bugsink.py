@@ -61,14 +61,7 @@ class Bugsink:
         """Install, configure and start."""
         if not (self._bin / "bugsink-manage").exists():
             venv.create(self.folder / "venv", with_pip=True)
-            command: list[str | Path] = [
-                self._bin / "python",
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                f"bugsink=={VERSION}",
-            ]
+            command = [str(self._bin / "python"), "-m", "pip", "install", "-q", f"bugsink=={VERSION}"]
             subprocess.run(command, check=True)
         self.data.mkdir(parents=True)
         (self.data / "snappea").mkdir()
@@ -90,9 +83,9 @@ class Bugsink:
     def _start(self) -> None:
         site = next((self.folder / "venv" / "lib").glob("python*/site-packages"))
         log = (self.data / "log").open("wb")
-        gunicorn: list[str | Path] = [self._bin / "gunicorn", f"--config={site / 'bugsink' / 'gunicorn.docker.conf.py'}",
+        gunicorn = [str(self._bin / "gunicorn"), f"--config={site / 'bugsink' / 'gunicorn.docker.conf.py'}",
                     f"--bind=127.0.0.1:{self.port}", "bugsink.wsgi"]  # fmt: skip
-        for command in (gunicorn, [self._bin / "bugsink-runsnappea"]):
+        for command in (gunicorn, [str(self._bin / "bugsink-runsnappea")]):
             self._processes.append(
                 subprocess.Popen(command, cwd=self.data, env=self._env(), stdout=log, stderr=log)
             )

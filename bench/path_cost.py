@@ -48,7 +48,8 @@ def main(folder: Path) -> None:
     unused: Any = None
     services = ProcessServices(
         templates=NoTemplates(), inbox=unused, store=unused, projects=MemoryProjects(_PROJECT),
-        masker=Masker(re2.compile), codec=codec, dictionaries=ProjectDictionaries(codec), in_flight=unused, stream=unused,
+        masker=Masker(re2.compile), codec=codec, dictionaries=ProjectDictionaries(codec),
+        in_flight=unused, stream=unused,
         seal_record=unused, open_record=unused, clock=lambda: datetime.now(UTC), randomness=os.urandom,
         retention=timedelta(days=90),
     )  # fmt: skip
