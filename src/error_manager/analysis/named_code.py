@@ -120,7 +120,7 @@ _FORMS: Final = tuple(
         ("cfnetwork", r"ErrorDomainCFNetwork\W{1,3}(?:[Cc]ode|error)?\W{0,3}(-\d{1,4})\b", _named("NSURL")),
         ("nscocoa", r"NSCocoaErrorDomain\W{1,3}(?:[Cc]ode|error)?\W{0,3}(\d{1,6})\b", _named("NSCOCOA")),
         ("nsposix", r"NSPOSIXErrorDomain\W{1,3}(?:[Cc]ode|error)?\W{0,3}(\d{1,3})\b", _darwin),
-        ("net::", r"\bnet::(ERR_[A-Z0-9_]{3,60})", _exact),
+        ("_", r"\b([A-Z]{2,20}(?:_[A-Z0-9]{1,20}){1,7})\b", _exact),
         ("0x", r"\b(0x[8C][0-9A-Fa-f]{7})\b", _upper),
         ("winhttp", r"\b[Ee]rror (12\d{3})\b", _windows),
         (
@@ -134,6 +134,8 @@ _FORMS: Final = tuple(
         ("error{", r"\bKafkaError\{code=(\w{3,60})", _named("KAFKA")),
         (".", r"\b([45]\d\d)[ -]#?[45]\.\d{1,3}\.\d{1,3}\b", _named("SMTP")),
         ("ldap", r"\bLDAP: error code (\d{1,3})\b", _named("LDAP")),
+        (")", r"\b[A-Z][A-Za-z]{3,30} \(([45]\d\d)\)", _named("HTTP")),
+        (")", r"\(([45]\d\d)\) [A-Z][a-z]{2,12}\b", _named("HTTP")),
         ("http", r"\bHTTP (?:[Ee]rror |[Ss]tatus |response code )?([45]\d\d)\b", _named("HTTP")),
     )
 )
