@@ -107,6 +107,7 @@ _FORMS: Final = tuple(
         ("ora-", r"\bORA-(\d{5})\b", _named("ORA")),
         ("sqlcode", r"\bSQLCODE\W{1,2}(-\d{3,5})\b", _named("DB2")),
         ("errno", r"\b[Ee]rrno[ =:]{1,2}(\d{1,5})\b", _errno),
+        ("failed (", r"\bfailed \((\d{1,3}): ", _errno),
         ("os error", r"\bos error (\d{1,5})\b", _errno),
         ("winerror", r"\bWinError (\d{1,5})\b", _windows),
         ("socket", r"Socket\w{0,9} ?(?:[Ee]rror|Exception)\w{0,9}:? ?\(?(\d{5})\b", _windows),
