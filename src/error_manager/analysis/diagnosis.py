@@ -189,7 +189,7 @@ class Diagnoser:
             for number in self._codes.get(code.upper(), ()):
                 sheet.add(number, "code", CODE_SCORE, f"the error code is {code}")
         for code in named_codes(text, chain):
-            for number in self._codes.get(code, ()):
+            for number in self._codes.get(code.upper(), ()):
                 sheet.add(number, "code", NAMED_CODE_SCORE, f"the text names {code}")
         self._marks.look(text, sheet)
         self._frame_marks.look(encodable("\n".join(symptoms.frames[-_FRAMES:])[:LOOK_CHARS]), sheet)

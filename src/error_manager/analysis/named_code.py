@@ -24,6 +24,12 @@ _WINDOWS: Final = {
     10024: "EMFILE", 10048: "EADDRINUSE", 10050: "ENETDOWN", 10051: "ENETUNREACH", 10053: "ECONNRESET",
     10054: "ECONNRESET", 10060: "ETIMEDOUT", 10061: "ECONNREFUSED", 10064: "EHOSTDOWN", 10065: "EHOSTUNREACH",
     11001: "EAI_NONAME", 11002: "EAI_AGAIN", 11003: "EAI_NONAME", 11004: "EAI_NONAME",
+    12007: "EAI_NONAME", 12029: "ECONNREFUSED", 12030: "ECONNRESET", 12152: "ECONNRESET",
+}  # fmt: skip
+_DARWIN: Final = {
+    1: "EPERM", 2: "ENOENT", 5: "EIO", 12: "ENOMEM", 13: "EACCES", 24: "EMFILE", 28: "ENOSPC", 30: "EROFS",
+    32: "EPIPE", 48: "EADDRINUSE", 50: "ENETDOWN", 51: "ENETUNREACH", 53: "ECONNABORTED", 54: "ECONNRESET",
+    57: "ENOTCONN", 60: "ETIMEDOUT", 61: "ECONNREFUSED", 64: "EHOSTDOWN", 65: "EHOSTUNREACH",
 }  # fmt: skip
 _WINSOCK: Final = 10_000
 """From here on numbers are of Windows' sockets; smaller ones are others in errno than in Windows."""
@@ -69,6 +75,14 @@ def _grpc(name: str) -> tuple[str, ...]:
     return (f"GRPC {known}",) if known else ()
 
 
+def _darwin(number: str) -> tuple[str, ...]:
+    return tuple(filter(None, (_DARWIN.get(int(number)),)))
+
+
+def _upper(code: str) -> tuple[str, ...]:
+    return (code.upper(),)
+
+
 def _numbered_grpc(text: str) -> tuple[str, ...]:
     number, _, name = text.partition(" ")
     return _grpc(name) if _GRPC[int(number) :][:1] == (name,) else ()
@@ -93,6 +107,7 @@ _FORMS: Final = tuple(
         ("ora-", r"\bORA-(\d{5})\b", _named("ORA")),
         ("sqlcode", r"\bSQLCODE\W{1,2}(-\d{3,5})\b", _named("DB2")),
         ("errno", r"\b[Ee]rrno[ =:]{1,2}(\d{1,5})\b", _errno),
+        ("failed (", r"\bfailed \((\d{1,3}): ", _errno),
         ("os error", r"\bos error (\d{1,5})\b", _errno),
         ("winerror", r"\bWinError (\d{1,5})\b", _windows),
         ("socket", r"Socket\w{0,9} ?(?:[Ee]rror|Exception)\w{0,9}:? ?\(?(\d{5})\b", _windows),
@@ -101,6 +116,27 @@ _FORMS: Final = tuple(
         (": ", r"^(\d{1,2} [A-Z]{2,20}(?:_[A-Z]{1,20})?): ", _numbered_grpc),
         (": ", r"^([A-Z]{2,20}_[A-Z]{1,20}): ", _grpc),
         ("status", r"\b[Ss]tatus(?:[ _]?[Cc]ode)?(?: is| of)?\W{1,3}([45]\d\d)\b", _named("HTTP")),
+        ("curl", r"\b[cC](?:URL|url):? (?:error:? )?\(?(\d{1,2})\b", _named("CURL")),
+        ("nsurlerror", r"NSURLErrorDomain\W{1,3}(?:[Cc]ode|error)?\W{0,3}(-\d{1,4})\b", _named("NSURL")),
+        ("cfnetwork", r"ErrorDomainCFNetwork\W{1,3}(?:[Cc]ode|error)?\W{0,3}(-\d{1,4})\b", _named("NSURL")),
+        ("nscocoa", r"NSCocoaErrorDomain\W{1,3}(?:[Cc]ode|error)?\W{0,3}(\d{1,6})\b", _named("NSCOCOA")),
+        ("nsposix", r"NSPOSIXErrorDomain\W{1,3}(?:[Cc]ode|error)?\W{0,3}(\d{1,3})\b", _darwin),
+        ("_", r"\b([A-Z]{2,20}(?:_[A-Z0-9]{1,20}){1,7})\b", _exact),
+        ("0x", r"\b(0x[8C][0-9A-Fa-f]{7})\b", _upper),
+        ("winhttp", r"\b[Ee]rror (12\d{3})\b", _windows),
+        (
+            "server on",
+            r"[Cc]an't connect to (?:\w+ )?server on .{1,99}?\((\d{1,5})(?: [\x22'].{1,60})?\)",
+            _errno,
+        ),
+        ("codename", r"\bcodeName\W{1,5}(\w{3,60})", _named("MONGO")),
+        ("_exception", r"\b([a-z]{2,20}(?:_[a-z]{1,20}){1,7}_exception)\b", _upper),
+        (": ", r"\b(?:[Cc]ode['\"]?|Error): ?['\"]?(P[1-6]\d{3})\b", _exact),
+        ("error{", r"\bKafkaError\{code=(\w{3,60})", _named("KAFKA")),
+        (".", r"\b([45]\d\d)[ -]#?[45]\.\d{1,3}\.\d{1,3}\b", _named("SMTP")),
+        ("ldap", r"\bLDAP: error code (\d{1,3})\b", _named("LDAP")),
+        (")", r"\b[A-Z][A-Za-z]{3,30} \(([45]\d\d)\)", _named("HTTP")),
+        (")", r"\(([45]\d\d)\) [A-Z][a-z]{2,12}\b", _named("HTTP")),
         ("http", r"\bHTTP (?:[Ee]rror |[Ss]tatus |response code )?([45]\d\d)\b", _named("HTTP")),
     )
 )

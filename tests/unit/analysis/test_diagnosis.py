@@ -94,6 +94,86 @@ def test_look_alikes_have_no_family(message):
     assert DIAGNOSER.diagnose(Symptoms(message=message)) == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "expected"),
+    [
+        ("", 'Error Domain=NSURLErrorDomain Code=-1005 "Verbindung verloren"', "network.reset"),
+        ("", "NSURLErrorDomain error -1003", "network.dns"),
+        ("", 'Error Domain=NSURLErrorDomain Code=-1202 "x"', "tls.untrusted"),
+        ("", 'Error Domain=NSCocoaErrorDomain Code=640 "x"', "disk.full"),
+        ("", 'Error Domain=NSCocoaErrorDomain Code=513 "x"', "file.permissions"),
+        ("", 'Error Domain=NSPOSIXErrorDomain Code=61 "x"', "network.refused"),
+        ("", "GET https://cart.test/api net::ERR_CONNECTION_RESET", "network.reset"),
+        ("", "net::ERR_SSL_PROTOCOL_ERROR", "tls.handshake"),
+        ("", "cURL error 35: x", "tls.handshake"),
+        ("System.Exception", "x (0x8007000B)", "dependency.version"),
+        ("System.Exception", "x (0x80070020)", "file.locked"),
+        ("", "ERROR 2003 (HY000): Can't connect to MySQL server on 'db.test:3306' (110)", "timeout.connect"),
+        ("", "connect() failed (111: Verbindung abgelehnt) while connecting to upstream", "network.refused"),
+        (
+            "MongoServerError",
+            "{ok: 0, errmsg: 'x', code: 91, codeName: 'ShutdownInProgress'}",
+            "database.unavailable",
+        ),
+        ("", "document_missing_exception: [_doc][7]: x", "database.no_row"),
+        ("", "452 4.2.2 x", "mail.rejected"),
+        ("", "[LDAP: error code 49 - x]", "auth.credentials"),
+        ("", "[LDAP: error code 50 - x]", "auth.forbidden"),
+        ("Error", "ER_NOT_SUPPORTED_AUTH_MODE: x", "auth.credentials"),
+        ("", "received goaway: code: ENHANCE_YOUR_CALM", "rate_limit"),
+        ("System.Net.WebException", "x: (404) Nicht gefunden", "http.not_found"),
+        (
+            "System.Net.WebException",
+            "The remote server returned an error: (401) Unauthorized.",
+            "auth.credentials",
+        ),
+        ("", "ANR in test.cart: x", "concurrency.stuck"),
+        (
+            "PrismaClientInitializationError",
+            "error: Environment variable not found: CART_DB_URL.",
+            "config.missing",
+        ),
+        (
+            "System.InvalidOperationException",
+            "This SqlTransaction has completed; it is no longer usable.",
+            "database.aborted_transaction",
+        ),
+        ("ServiceBusException", "x (MessageLockLost)", "queue.worker_lost"),
+        ("BadRequestException", "cartId must be a UUID, qty should not be empty", "validation.schema"),
+        ("Error", "Call to undefined function curl_init()", "import.missing"),
+        (
+            "java.lang.RuntimeException",
+            "Can't create handler inside thread Thread-7 that has not called Looper.prepare()",
+            "concurrency.event_loop",
+        ),
+        (
+            "java.lang.IllegalStateException",
+            "A migration from 3 to 4 was required but not found.",
+            "database.missing_relation",
+        ),
+        ("", "Termination Reason: Namespace JETSAM, Code per-process-limit", "container.oom"),
+        ("", "./cart.go:12:2: undefined: totl", "undefined.name"),
+    ],
+)
+def test_codes_and_stems_of_many_vendors_tell_a_family(kind, message, expected):
+    """Also where the words beside the code say nothing."""
+    assert first(kind, message) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("", "Fatal error: Precondition failed: cart total is negative"),
+        ("", "[pool] pool of vouchers is used up"),
+        ("android.content.ActivityNotFoundException", "No Activity found to handle Intent { act=test.VIEW }"),
+        ("", "Refused: 3D not authenticated"),
+    ],
+)
+def test_look_alikes_in_technical_form_have_no_family(kind, message):
+    """Neither a type nor brackets and colons make words of families one."""
+    assert first(kind, message) == "none"
+
+
 def test_a_type_is_met_by_the_end_of_its_dotted_name():
     """Separators of all languages part a name; a longer name in the knowledge must be met in full."""
     known = family("a.b", types=("errors.NoRow",))
