@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from bench.files import open_text
+from bench.files import tables
 
-from error_manager.analysis.causality import causal_graph
+from error_manager.flows.alarm_analysis import AlarmAnalysis
 
 _SUFFIX = "_events.csv"
 
@@ -25,22 +25,27 @@ def run_alarms(data: Path, out: Path) -> None:
 
 
 def _run(path: Path, target: Path) -> None:
-    with open_text(path) as source:
-        rows = [(float(row["start"]), row["type"], row["device"]) for row in csv.DictReader(source)]
+    analysis = AlarmAnalysis(now=datetime.now(UTC))
+    for table in tables(path):
+        for _ in analysis.read(table):
+            pass
     started = time.process_time()
-    names, kinds = np.unique([row[1] for row in rows], return_inverse=True)
-    places = np.unique([row[2] for row in rows], return_inverse=True)[1]
-    graph = causal_graph(np.array([row[0] for row in rows]), kinds, places, kind_count=len(names))
+    found = analysis.finish()
     took_s = time.process_time() - started
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["cause", "effect", "score", "reported"])
-        for edge in graph.edges:
+        for edge in found.graph.edges:
             writer.writerow(
-                [names[edge.cause], names[edge.effect], f"{edge.score:.6f}", int(edge.is_reported)]
+                [
+                    found.kinds[edge.cause],
+                    found.kinds[edge.effect],
+                    f"{edge.score:.6f}",
+                    int(edge.is_reported),
+                ]
             )
-    reported = sum(edge.is_reported for edge in graph.edges)
+    reported = sum(edge.is_reported for edge in found.graph.edges)
     print(
-        f"correlation alarm/{target.stem}: {len(rows)} events, {len(names)} types, {reported} reported, "
-        f"order trusted {graph.order_trust:.2f}, {took_s:.2f} s of processor time"
+        f"correlation alarm/{target.stem}: {found.total} events, {len(found.kinds)} types, "
+        f"{reported} reported, order trusted {found.graph.order_trust:.2f}, {took_s:.2f} s of processor time"
     )

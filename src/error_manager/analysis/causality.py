@@ -71,12 +71,14 @@ class CausalGraph:
     Attributes:
         edges: each ordered pair of kinds that both occurred.
         order_trust: weight of the order in time in ``direction``, LEAST_TRUST..1; company has the rest.
+        tick_s: events no further apart have no order, seconds.
         precedence: per kind, how much it comes before the others (mean log ratio).
         company: per kind, how many other kinds are near one of its events on average.
     """
 
     edges: tuple[Edge, ...]
     order_trust: float
+    tick_s: float
     precedence: tuple[float, ...]
     company: tuple[float, ...]
 
@@ -149,6 +151,7 @@ def causal_graph(
     return CausalGraph(
         edges=_edges(evidence, np.flatnonzero(occurred).tolist()),
         order_trust=trust,
+        tick_s=tick,
         precedence=tuple(precedence.tolist()),
         company=tuple(company.tolist()),
     )

@@ -8,23 +8,24 @@ and the length of a step do not matter. Only values up to the newest are used.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from error_manager.analysis.metric_finding import News, Novelty
 from error_manager.analysis.novelty_context import ContextMemory
+from error_manager.analysis.novelty_usual import usual_range
 
 KEPT: Final = 8_192
 """Values that are remembered: four weeks of five minutes, almost a year of hours."""
 NOTABLE: Final = 0.5
 """From this score on a value is worth telling."""
-_WARM: Final = 100
+WARM: Final = 100
 """Values before the first score."""
 _WIDTHS: Final = (1, 2, 4, 8, 16, 32)
 """Values in the windows that are compared with the windows before them."""
-_WIDTH_BEGINS: Final = (0, *_WIDTHS[:-1])
 _FADE: Final = 1e-3
 """What the largest distance seen loses per value: half after 690."""
 _RECORD: Final = 0.005
@@ -40,6 +41,22 @@ _REST: Final = 20
 """After a score, this many values (or that share of the values seen) must exceed it to have one."""
 
 
+class _Parts(NamedTuple):
+    """What a score is made of: record in units of what is notable; distance and weighed surprise, 0..1."""
+
+    beyond: float = 0.0
+    distance: float = 0.0
+    surprise: float = 0.0
+
+    @property
+    def nearby(self) -> float:
+        return (self.distance + self.surprise) / _NEIGHBOR
+
+    @property
+    def excess(self) -> float:
+        return max(self.beyond, self.nearby)
+
+
 class NoveltyDetector:
     """Scores the values of one series as they come; state: the last values and the contexts."""
 
@@ -52,6 +69,8 @@ class NoveltyDetector:
         self._farthest = [0.0] * len(_WIDTHS)
         self._context = ContextMemory()
         self._told_at, self._told = 0, 0.0
+        self._parts = _Parts()
+        self._widest = 1
 
     def update(self, value: float) -> float:
         """Return how new a value is, and remember it.
@@ -70,10 +89,23 @@ class NoveltyDetector:
         self._append(value)
         distance = self._beyond_neighbors()
         self._seen += 1
-        if self._seen <= _WARM:
+        if self._seen <= WARM:
             return 0.0
-        excess = max(beyond, (distance + _SURPRISE * surprise) / _NEIGHBOR)
+        self._parts = _Parts(beyond, distance, _SURPRISE * surprise)
+        excess = self._parts.excess
         return self._tell(excess / (1.0 + excess))
+
+    def explain(self) -> Novelty:
+        """Return what is new about the newest value, when it had a score, and what is usual there."""
+        values, parts = self._values[self._begin : self._end], self._parts
+        if parts.beyond >= parts.nearby:
+            is_above = bool(values[-1] > values[-2])
+            news, width = (News.ABOVE if is_above else News.BELOW), 1
+        elif parts.distance >= parts.surprise:
+            news, width = News.COURSE, self._widest
+        else:
+            news, width = News.SEQUENCE, 1
+        return Novelty(news=news, known=len(values) - 1, width=width, usual=usual_range(values, width))
 
     def _append(self, value: float) -> None:
         if self._end == len(self._values):
@@ -101,17 +133,14 @@ class NoveltyDetector:
         size, widest = len(values), _WIDTHS[-1]
         if size < 2 * widest:
             return 0.0
-        behind = np.lib.stride_tricks.sliding_window_view(values, widest).T[::-1]
-        steps = np.abs(behind - behind[:, -1:])
-        sums = np.cumsum(np.add.reduceat(steps, _WIDTH_BEGINS, axis=0), axis=0)
-        excess = 0.0
-        for place, width in enumerate(_WIDTHS):
-            if size < 3 * width + 1:
-                continue
-            nearest = float(sums[place, : size - widest - width].min()) / width
+        excess = most = 0.0
+        for place, (width, nearest) in enumerate(_nearest(values)):
             farthest = self._farthest[place]
             if nearest > farthest:
-                excess += (nearest - farthest) / nearest
+                beyond = (nearest - farthest) / nearest
+                excess += beyond
+                if beyond > most:
+                    most, self._widest = beyond, width
             self._farthest[place] = max(nearest, farthest * (1.0 - _FADE))
         return excess / len(_WIDTHS)
 
@@ -122,6 +151,29 @@ class NoveltyDetector:
             return 0.0
         self._told_at, self._told = self._seen, score
         return score
+
+
+def _nearest(values: npt.NDArray[np.float64]) -> Iterator[tuple[int, float]]:
+    """Yield each width and the mean distance of the newest window of it to the nearest window before.
+
+    Windows are compared value by value from the newest back, in arrays that fit the cache: all windows at
+    once take eight times as long. Widths of which there are too few windows are left out.
+    """
+    size, widest = len(values), _WIDTHS[-1]
+    count = size - widest - 1
+    total, part, step = np.zeros(count), np.empty(count), np.empty(count)
+    back = 0
+    for width in _WIDTHS:
+        if size < 3 * width + 1:
+            return
+        part.fill(0.0)
+        while back < width:
+            np.subtract(values[widest - 1 - back :][:count], values[size - 1 - back], out=step)
+            np.abs(step, out=step)
+            part += step
+            back += 1
+        total += part
+        yield width, float(total[: size - widest - width].min()) / width
 
 
 def score_novelty(values: Iterable[float]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
-"""``error-manager analyze``: the patterns in log files or JSONL, offline, without a server.
+"""``error-manager analyze``: logs, JSONL of errors, CSV of metrics or alarms, offline, without a server.
 
 Patterns of log lines need the standard library alone; JSONL of errors needs what decodes errors, files packed
-with zstd what unpacks them, and findings beyond patterns numpy (the extra ``server``).
+with zstd what unpacks them, and findings beyond patterns, metrics and alarms numpy (the extra ``server``).
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import argparse
 import io
 import json
 import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,10 +26,12 @@ from error_manager.analysis.event_times import EventTimes
 from error_manager.analysis.found import FoundPattern, FoundPatterns, GroupedError
 from error_manager.analysis.log_finding import LogFindings
 from error_manager.analysis.timeline import TimeRange
+from error_manager.cli.analyze_output import width, write, write_report
 from error_manager.cli.progress import Progress
 from error_manager.core.errors import ConfigurationError, MissingExtraError
 from error_manager.core.text_mask import mask_sensitive
 from error_manager.decoding.log_block import cut_at_record
+from error_manager.decoding.table import TableKind, table_kind
 from error_manager.flows.analyzing import LogAnalysis
 from error_manager.flows.following import LogFollower
 from error_manager.flows.log_scan import LogScanner
@@ -40,13 +41,22 @@ from error_manager.reporting.analyze_findings_table import render_findings
 from error_manager.reporting.analyze_page import to_html
 from error_manager.reporting.analyze_rows import assignment_lines, group_lines
 from error_manager.reporting.analyze_table import render_new, render_table
-from error_manager.storage.log_files import LogFiles, OpenZstd, find_files, find_growing
+from error_manager.storage.log_files import (
+    LOG_ENDINGS,
+    TABLE_ENDINGS,
+    LogFiles,
+    OpenZstd,
+    cut_at_line,
+    find_files,
+    find_growing,
+)
 from error_manager.storage.log_follow import FollowedFile
 
 _TOP: Final = 40
 _EVENT_KEYS: Final = frozenset(
     {"exception", "exceptions", "event_id", "logentry", "sentry.interfaces.Exception"}
 )
+_TABLES: Final = "error_manager.cli.analyze_tables"
 _DECODER: Final = "error_manager.cli.analyze_events"
 _FINDINGS: Final = "error_manager.cli.analyze_findings"
 _NO_FINDINGS: Final = (
@@ -64,6 +74,8 @@ _CLEAR: Final = "\x1b[H\x1b[2J"
 Group = Callable[[str, int], GroupedError | None]
 """Takes a line of JSONL and its number; None when it holds no error."""
 
+RunTable = Callable[[LogFiles, argparse.Namespace], int]
+
 FindMore = Callable[[Sequence[FoundPattern], EventTimes, TimeRange], LogFindings]
 """Takes patterns with masked texts, their times and the range of all times."""
 
@@ -77,7 +89,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="files, folders or patterns (*.log); .gz and .zst are read; - is standard input",
     )
     parser.add_argument(
-        "--input", choices=("auto", "lines", "events"), default="auto", help="what the files hold"
+        "--input",
+        choices=("auto", "lines", "events", *TableKind),
+        default="auto",
+        help="what the files hold: lines of a log, errors as JSONL, CSV with times and numbers (metric) or "
+        "with time, kind and place of alarms",
     )
     parser.add_argument("--follow", action="store_true", help="go on reading what is written to the files")
     parser.add_argument(
@@ -87,7 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="DIR",
-        help="write report.html, patterns.json, patterns.csv, findings.csv",
+        help="write report.html and the findings as CSV (patterns also as JSON)",
     )
     parser.add_argument(
         "--no-findings",
@@ -95,7 +111,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="patterns alone: not what follows what, unusual stretches, what to do",
     )
     parser.add_argument(
-        "--top", type=int, default=_TOP, metavar="N", help=f"patterns to show (default {_TOP})"
+        "--top",
+        type=int,
+        default=_TOP,
+        metavar="N",
+        help=f"patterns, moments of a metric or pairs of alarms to show (default {_TOP})",
     )
     parser.add_argument(
         "--samples", type=int, default=0, metavar="N", help="show N lines of each pattern (default 0)"
@@ -108,17 +128,21 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")
     if args.follow:
         return _follow(args)
-    paths = find_files(args.paths)
+    is_table = args.input in set(TableKind)
+    paths = find_files(args.paths, endings=TABLE_ENDINGS if is_table else LOG_ENDINGS)
     files = LogFiles(paths, open_zstd=_zstd_opener(paths))
+    kind = _kind(files, args.input)
+    if kind in set(TableKind):
+        return _table(files, args, kind)
     source = ", ".join(args.paths)
-    if _kind(files, args.input) == "events":
+    if kind == "events":
         patterns, times = _events(files, args.assignments)
         analysis = Analysis.of(patterns, source=source, unit="errors")
     else:
         found = _lines(files, args)
         found.settle()
         if args.assignments is not None:
-            _write(args.assignments, assignment_lines(found.rows()))
+            write(args.assignments, assignment_lines(found.rows()))
         patterns, times = found.patterns, found.times
         analysis = Analysis.of(patterns, source=source, unit="records", lines=found.lines)
     analysis = analysis.masked(mask_sensitive)
@@ -132,16 +156,31 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _kind(files: LogFiles, chosen: str) -> str:
-    """Return ``lines`` or ``events``: by the first line that is not empty, unless chosen."""
+    """Return what the files hold: by the first lines that are not empty, unless chosen."""
     if chosen != "auto":
         return chosen
+    lines = files.first_lines(2)
     try:
-        value = json.loads(files.first_line())
+        value = json.loads(lines[0]) if lines else None
     except (ValueError, RecursionError):
-        return "lines"
+        return table_kind(lines) or "lines"
     if isinstance(value, dict) and isinstance(value.get("event"), dict):
         return "events"
     return "events" if isinstance(value, dict) and _EVENT_KEYS & value.keys() else "lines"
+
+
+def _table(files: LogFiles, args: argparse.Namespace, kind: str) -> int:
+    """Analyze CSV of metrics or alarms.
+
+    Raises:
+        ConfigurationError: there is no pattern to assign rows to.
+        MissingExtraError: the extra ``server`` is not installed.
+    """
+    if args.assignments is not None:
+        raise ConfigurationError([f"--assignments takes log lines or errors, and no {kind}"])
+    tables = _load(_TABLES)
+    run_table: RunTable = tables.run_metric if kind == TableKind.METRIC else tables.run_alarms
+    return run_table(files, args)
 
 
 def _zstd_opener(paths: list[Path | None]) -> OpenZstd | None:
@@ -206,7 +245,7 @@ def _events(files: LogFiles, assignments: Path | None) -> tuple[FoundPatterns, E
     found, times = FoundPatterns(), EventTimes()
     rows = _grouped(files, group, found, times)
     if assignments is not None:
-        _write(assignments, group_lines(rows))
+        write(assignments, group_lines(rows))
     else:
         for _ in rows:
             pass
@@ -219,7 +258,7 @@ def _grouped(
     """Count each error and yield its id and group."""
     number = 0
     with Progress(files.total_bytes) as progress:
-        for block in files.blocks(_whole_lines):
+        for block in files.blocks(cut_at_line):
             for line in block.decode("utf-8", "replace").split("\n"):
                 number += 1
                 if not line.strip() or (grouped := group(line, number)) is None:
@@ -239,10 +278,6 @@ def _grouped(
                 yield grouped.id, grouped.group
             number -= block.endswith(b"\n")
             progress.show(files.done_bytes, number)
-
-
-def _whole_lines(block: bytes) -> int:
-    return block.rfind(b"\n") + 1
 
 
 def _findings(analysis: Analysis, patterns: FoundPatterns, times: EventTimes) -> LogFindings:
@@ -267,7 +302,7 @@ def _follow(args: argparse.Namespace) -> int:
     Raises:
         ConfigurationError: what cannot be followed was named too.
     """
-    if args.assignments is not None or args.input == "events":
+    if args.assignments is not None or args.input not in {"auto", "lines"}:
         raise ConfigurationError(["--follow takes log lines, and no --assignments"])
     files = [FollowedFile(path) for path in find_growing(args.paths)]
     follower = LogFollower(now=datetime.now(UTC), samples=max(1, args.samples))
@@ -307,37 +342,28 @@ def _followed(follower: LogFollower, args: argparse.Namespace) -> Analysis:
 def _tell(analysis: Analysis, args: argparse.Namespace) -> None:
     """Print the table and write the report, of an analysis that is masked, as in the server."""
     _print(analysis, args, is_masked=True)
-    if text := render_findings(analysis, width=_width(), is_styled=sys.stdout.isatty()):
+    if text := render_findings(analysis, width=width(), is_styled=sys.stdout.isatty()):
         print(f"\n{text}")
     if args.report is not None:
         _write_report(args.report, analysis)
 
 
 def _print(analysis: Analysis, args: argparse.Namespace, *, is_masked: bool = False) -> None:
-    is_terminal, width = sys.stdout.isatty(), _width()
+    is_terminal = sys.stdout.isatty()
     shown = analysis if is_masked else analysis.masked(mask_sensitive, limit=max(0, args.top))
     print(
         render_table(
-            shown, top=max(0, args.top), samples=max(0, args.samples), width=width, is_styled=is_terminal
+            shown, top=max(0, args.top), samples=max(0, args.samples), width=width(), is_styled=is_terminal
         )
     )
 
 
-def _width() -> int:
-    return shutil.get_terminal_size((140, 24)).columns if sys.stdout.isatty() else 200
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(lines)
-
-
 def _write_report(folder: Path, analysis: Analysis) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "patterns.json").write_text(to_json(analysis), encoding="utf-8")
-    (folder / "patterns.csv").write_text(to_csv(analysis), encoding="utf-8")
+    files = {
+        "report.html": to_html(analysis),
+        "patterns.json": to_json(analysis),
+        "patterns.csv": to_csv(analysis),
+    }
     if analysis.findings is not None:
-        (folder / "findings.csv").write_text(findings_to_csv(analysis), encoding="utf-8")
-    (folder / "report.html").write_text(to_html(analysis), encoding="utf-8")
-    print(f"\nReport: {folder / 'report.html'} (also patterns.json, patterns.csv and findings.csv)")
+        files["findings.csv"] = findings_to_csv(analysis)
+    write_report(folder, files)

@@ -66,7 +66,7 @@ COMMANDS: Final = (
     ),
     Command(
         name="analyze",
-        summary="find the patterns in log files or JSONL, without a server",
+        summary="find the patterns in log files or JSONL, what is new in metrics, what alarms cause",
         module="error_manager.cli.analyze",
     ),
     Command(

@@ -108,7 +108,7 @@ def to_json(analysis: Analysis) -> str:
 
 def to_csv(analysis: Analysis) -> str:
     """Return the patterns as CSV with a header; cells that a spreadsheet would run are quoted with ``'``."""
-    return _csv(_COLUMNS, rows(analysis))
+    return csv_text(_COLUMNS, rows(analysis))
 
 
 def findings_to_csv(analysis: Analysis) -> str:
@@ -116,10 +116,11 @@ def findings_to_csv(analysis: Analysis) -> str:
     found = finding_rows(
         analysis.findings or LogFindings(), {each.id: each.text for each in analysis.patterns}
     )
-    return _csv(FINDING_COLUMNS, found)
+    return csv_text(FINDING_COLUMNS, found)
 
 
-def _csv(columns: Sequence[str], found: Iterable[Mapping[str, object]]) -> str:
+def csv_text(columns: Sequence[str], found: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as CSV with a header; cells that a spreadsheet would run are quoted with ``'``."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

@@ -14,11 +14,10 @@ from error_manager.reporting.analyze_findings import (
     stretch_name,
     time_text,
 )
-from error_manager.reporting.analyze_table import printable, styled
+from error_manager.reporting.analyze_table import cut, printable, styled
 
 _MOST: Final = 10
 """Rows of each kind; all are in the report."""
-_LEAST_TEXT: Final = 20
 
 
 def render_findings(analysis: Analysis, *, width: int, is_styled: bool) -> str:
@@ -42,38 +41,33 @@ def render_findings(analysis: Analysis, *, width: int, is_styled: bool) -> str:
 
 def _follows(findings: LogFindings, texts: dict[str, str], width: int) -> Iterator[str]:
     for pair in findings.follows[:_MOST]:
-        yield _cut(f"  {texts[pair.cause]}", width)
+        yield cut(f"  {texts[pair.cause]}", width)
         times = f"{pair.support} of {pair.occasions} times"
-        yield _cut(f"    -> {texts[pair.effect]}", width)
+        yield cut(f"    -> {texts[pair.effect]}", width)
         yield f"       {lag_text(pair)}, {times}, score {pair.score:.2f}"
     yield from _rest(len(findings.follows))
 
 
 def _stretches(findings: LogFindings, texts: dict[str, str], width: int) -> Iterator[str]:
     for stretch in findings.stretches[:_MOST]:
-        yield _cut(f"  {stretch_name(stretch):8}{texts[stretch.pattern]}", width)
+        yield cut(f"  {stretch_name(stretch):8}{texts[stretch.pattern]}", width)
         yield f"          {time_text(stretch)}: {rate_text(stretch)}"
     yield from _rest(len(findings.stretches))
 
 
 def _advice(findings: LogFindings, texts: dict[str, str], width: int) -> Iterator[str]:
     for advice in findings.advice[:_MOST]:
-        yield _cut(f"  {texts[advice.pattern]}", width)
+        yield cut(f"  {texts[advice.pattern]}", width)
         if advice.family:
-            yield _cut(f"    is   {printable(family_text(advice))}", width)
-        yield _cut(f"    do   {printable(advice.action)}", width)
+            yield cut(f"    is   {printable(family_text(advice))}", width)
+        yield cut(f"    do   {printable(advice.action)}", width)
         if not advice.is_check:
-            yield _cut(f"    why  {printable(advice.reason)}", width)
+            yield cut(f"    why  {printable(advice.reason)}", width)
         for check in advice.checks:
-            yield _cut(f"         {printable(check)}", width)
+            yield cut(f"         {printable(check)}", width)
     yield from _rest(len(findings.advice))
 
 
 def _rest(count: int) -> Iterator[str]:
     if count > _MOST:
         yield f"  ... and {count - _MOST} more: --report has them"
-
-
-def _cut(text: str, width: int) -> str:
-    room = max(_LEAST_TEXT, width)
-    return text if len(text) <= room else f"{text[: room - 1]}…"

@@ -6,13 +6,13 @@ import html
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from typing import Final
 
 from error_manager.analysis.found import FoundPattern
 from error_manager.core.types import Severity
 from error_manager.reporting.analyze import Analysis
 from error_manager.reporting.analyze_findings_page import code, findings_html
+from error_manager.reporting.analyze_frame import cards, page
 
 _MAX_ROWS: Final = 500
 """Patterns on the page; all are in patterns.json and patterns.csv."""
@@ -22,23 +22,20 @@ _MARK_TITLES: Final = {
     "rare": "less than one record in a thousand",
     "burst": "most of it came within one twentieth of the time range",
 }
-_STYLE: Final = (resources.files("error_manager.reporting") / "templates" / "analyze.css").read_text("utf-8")
 
 
 def to_html(analysis: Analysis) -> str:
     """Return one page that needs nothing else; it reads well on a phone and in dark mode."""
     shown = analysis.patterns[:_MAX_ROWS]
     top = shown[0].count if shown else 1
-    title = html.escape(f"Patterns in {analysis.source}")
     body = "\n".join(_row(analysis, pattern, top) for pattern in shown)
     more = len(analysis.patterns) - len(shown)
     rest = f"<p>{more:,} more patterns are in patterns.csv and patterns.json.</p>" if more > 0 else ""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><main><h1>{title}</h1>{_range_text(analysis)}{_cards(analysis)}{_chart(analysis)}"
+    return page(
+        f"Patterns in {analysis.source}",
+        f"{_range_text(analysis)}{_cards(analysis)}{_chart(analysis)}"
         f"{findings_html(analysis.findings, {each.id: each.text for each in analysis.patterns})}"
-        f'<h2>Patterns</h2><div class="rows">\n{body}\n</div>{rest}</main></body></html>\n'
+        f'<h2>Patterns</h2><div class="rows">\n{body}\n</div>{rest}',
     )
 
 
@@ -64,10 +61,7 @@ def _cards(analysis: Analysis) -> str:
     ]
     if analysis.overflowed:
         figures.append(("not kept apart", f"{analysis.overflowed:,}"))
-    cards = "".join(
-        f'<div class="card"><b>{figure}</b><span>{html.escape(name)}</span></div>' for name, figure in figures
-    )
-    return f'<div class="cards">{cards}</div>'
+    return cards(figures)
 
 
 def _is_bad(severity: Severity | None) -> bool:

@@ -103,6 +103,12 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
+def cut(text: str, width: int) -> str:
+    """Return the text, cut to the width of a terminal."""
+    room = max(_LEAST_TEXT, width)
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
 def styled(text: str, code: str, *, is_on: bool) -> str:
     """Return the text in a style of terminals."""
     return f"\x1b[{code}m{text}\x1b[0m" if is_on else text

@@ -17,12 +17,20 @@ from error_manager.core.errors import ConfigurationError
 BLOCK_BYTES: Final = 2 * 1024 * 1024
 _MAX_CARRY_BYTES: Final = 16 * 1024 * 1024
 """A record longer than this is cut: memory stays bounded whatever a file holds."""
-_ENDINGS: Final = (".log", ".txt", ".out", ".err", ".jsonl", ".ndjson", ".json", ".gz", ".zst")
+LOG_ENDINGS: Final = (".log", ".txt", ".out", ".err", ".jsonl", ".ndjson", ".json", ".gz", ".zst")
+TABLE_ENDINGS: Final = (".csv", ".tsv", ".gz", ".zst")
 _PACKED: Final = frozenset({".gz", ".zst"})
 _ROTATED: Final = re.compile(r"\.(?:log|out|err|txt)[.-][0-9]{1,8}$")
 
+STANDARD_INPUT: Final = "standard input"
+
 Cut = Callable[[bytes], int]
 """Returns where a block can be cut (``decoding.log_block.cut_at_record``)."""
+
+
+def cut_at_line(block: bytes) -> int:
+    """Return the end of the last whole line, 0 when there is none."""
+    return block.rfind(b"\n") + 1
 
 
 class Reader(Protocol):
@@ -36,8 +44,12 @@ OpenZstd = Callable[[BinaryIO], Reader]
 """Opens what is packed with zstd."""
 
 
-def find_files(names: Sequence[str]) -> list[Path | None]:
+def find_files(names: Sequence[str], *, endings: Sequence[str] = LOG_ENDINGS) -> list[Path | None]:
     """Return the files that names, folders and patterns stand for; None is standard input.
+
+    Args:
+        names: of files and folders, patterns, ``-``.
+        endings: of the files that are read in folders; with those of logs also rotated ones.
 
     Raises:
         ConfigurationError: names every path that is missing, and folders without files to read.
@@ -49,10 +61,10 @@ def find_files(names: Sequence[str]) -> list[Path | None]:
         if name == "-":
             files.append(None)
         elif path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and _is_log(file))
+            inside = sorted(file for file in path.rglob("*") if file.is_file() and _is_wanted(file, endings))
             files += inside
             if not inside:
-                problems.append(f"{name}: no file ending in {' '.join(_ENDINGS)} in this folder")
+                problems.append(f"{name}: no file ending in {' '.join(endings)} in this folder")
         elif path.is_file():
             files.append(path)
         elif matches := sorted(glob.glob(name, recursive=True)):  # the shell did not expand it  # noqa: PTH207
@@ -64,8 +76,8 @@ def find_files(names: Sequence[str]) -> list[Path | None]:
     return files
 
 
-def _is_log(path: Path) -> bool:
-    return path.suffix in _ENDINGS or _ROTATED.search(path.name) is not None
+def _is_wanted(path: Path, endings: Sequence[str]) -> bool:
+    return path.suffix in endings or (endings is LOG_ENDINGS and _ROTATED.search(path.name) is not None)
 
 
 def find_growing(names: Sequence[str]) -> list[Path]:
@@ -103,23 +115,26 @@ class LogFiles:
         """Return the bytes read so far, as they lie on disk."""
         return self._before + (self._raw.tell() if self._raw is not None and not self._raw.closed else 0)
 
-    def first_line(self) -> str:
-        """Return the first line that is not empty of the first file; "" for standard input.
+    def first_lines(self, count: int) -> list[str]:
+        """Return the first lines that are not empty of the first file; none for standard input.
 
         Raises:
             ConfigurationError: the file cannot be read, or is packed and damaged; names it.
         """
         first = self._paths[0] if self._paths else None
         if first is None:
-            return ""
+            return []
         with _opened(first) as raw:
             source = self._unpacked(raw, first)
             text = b""
             while (
-                b"\n" not in text.lstrip() and len(text) < _MAX_CARRY_BYTES and (piece := source.read(65_536))
+                text.lstrip().count(b"\n") < count
+                and len(text) < _MAX_CARRY_BYTES
+                and (piece := source.read(65_536))
             ):
                 text += piece
-        return text.lstrip().partition(b"\n")[0].decode("utf-8", "replace").strip()
+        lines = (line.decode("utf-8-sig", "replace").strip() for line in text.lstrip().split(b"\n"))
+        return [line for line in lines if line][:count]
 
     def blocks(self, cut: Cut) -> Iterator[bytes]:
         """Yield blocks of about ``BLOCK_BYTES`` that begin and end with a record.
@@ -127,15 +142,27 @@ class LogFiles:
         Raises:
             ConfigurationError: a file cannot be read, or is packed and damaged; names it.
         """
+        for _, blocks in self.parts(cut):
+            yield from blocks
+
+    def parts(self, cut: Cut) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the name of each file and its blocks, which are to be read before the next is asked for.
+
+        Raises:
+            ConfigurationError: as for ``blocks``, while these are read.
+        """
         for path in self._paths:
-            if path is None:
-                yield from _blocks(sys.stdin.buffer, cut)
-                continue
-            with _opened(path) as raw:
-                self._raw = raw
-                yield from _blocks(self._unpacked(raw, path), cut)
-            self._raw = None
-            self._before += path.stat().st_size
+            yield STANDARD_INPUT if path is None else str(path), self._part(path, cut)
+
+    def _part(self, path: Path | None, cut: Cut) -> Iterator[bytes]:
+        if path is None:
+            yield from _blocks(sys.stdin.buffer, cut)
+            return
+        with _opened(path) as raw:
+            self._raw = raw
+            yield from _blocks(self._unpacked(raw, path), cut)
+        self._raw = None
+        self._before += path.stat().st_size
 
     def _unpacked(self, raw: BinaryIO, path: Path) -> Reader:
         if path.suffix == ".gz":

@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from error_manager.analysis.metric_finding import News
 from error_manager.analysis.novelty import NOTABLE, NoveltyDetector, score_novelty
+from error_manager.analysis.novelty_usual import usual_range
 
 SERIES = hnp.arrays(
     np.float64, st.integers(0, 300), elements=st.sampled_from([0.0, 0.5, 1.0, 7.0, -3.0, 90.0])
@@ -77,3 +79,50 @@ def test_memory_is_bounded():
         detector.update(float(value))
     assert detector._end - detector._begin == 256
     assert detector.update(40.0) >= NOTABLE
+
+
+def explained(values):
+    """Return score and explanation of the last value."""
+    detector = NoveltyDetector()
+    score = [detector.update(float(value)) for value in values][-1]
+    return score, detector.explain()
+
+
+@pytest.mark.parametrize(("by", "news"), [(0.6, News.ABOVE), (-0.9, News.BELOW)])
+def test_record_is_explained(by, news):
+    """A value outside of all is told as above or below, with what that time of day usually has."""
+    values = daily(1_201)
+    usual = values[1_200]
+    values[1_200] += by
+    score, told = explained(values)
+    assert (score >= NOTABLE, told.news, told.width, told.known) == (True, news, 1, 1_200)
+    assert told.usual[0] <= usual <= told.usual[1]
+    assert told.usual[1] - told.usual[0] < 0.06
+
+
+def test_value_after_others_is_explained():
+    """A value that is usual at noon and never came after the night is new as a sequence."""
+    times = np.arange(288 * 6)
+    values = 20 + 60.0 * (times % 288 // 96 == 1) + np.random.default_rng(2).uniform(0, 2, len(times))
+    at = 288 * 5 + 40
+    values[at] = 50
+    score, told = explained(values[: at + 1])
+    assert (score >= NOTABLE, told.news, told.width) == (True, News.SEQUENCE, 1)
+    assert 20 <= told.usual[0] <= told.usual[1] <= 22
+
+
+def test_course_is_explained():
+    """A day turned upside down has usual values only: told is the course, and what is usual in its place."""
+    values = daily(1_225)
+    usual = values[1_224]
+    values[1_224] = 0.6 - usual
+    score, told = explained(values)
+    assert (score >= NOTABLE, told.news, told.width > 1) == (True, News.COURSE, True)
+    assert told.usual[0] - 0.02 <= usual <= told.usual[1] + 0.02
+
+
+def test_usual_range_by_hand():
+    """In a series that repeats every ten values one value belongs in the newest's place."""
+    values = np.append(np.tile(np.arange(10.0), 30), [99.0])
+    assert usual_range(values, 1) == (0.0, 0.0)
+    assert usual_range(np.append(values, 99.0), 2) == (1.0, 1.0)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from error_manager.analysis.graph_layout import MOST_EDGES, MOST_NODES, NODE_WIDTH
 from error_manager.core.types import PatternId, ProjectId, Severity
 from error_manager.monitoring.finding import CorrelationFinding, PatternFacts
-from error_manager.monitoring.graph import MOST_EDGES, MOST_NODES, NODE_WIDTH, graph
+from error_manager.monitoring.graph import graph
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -44,7 +45,7 @@ def test_causes_stand_left_of_what_follows():
     assert at[PatternId(1)].x < at[PatternId(2)].x < at[PatternId(3)].x
     edge = next(edge for edge in drawn.edges if edge.first == PatternId(1))
     assert drawn.node(edge.first) == at[PatternId(1)]
-    assert (edge.x1, edge.x2) == (at[PatternId(1)].x + NODE_WIDTH, at[PatternId(2)].x)
+    assert (edge.line.x1, edge.line.x2) == (at[PatternId(1)].x + NODE_WIDTH, at[PatternId(2)].x)
 
 
 def test_of_a_pair_in_both_directions_the_surer_decides():

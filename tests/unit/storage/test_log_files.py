@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from error_manager.core.errors import ConfigurationError
 from error_manager.decoding.log_block import cut_at_record
 from error_manager.storage import log_files
-from error_manager.storage.log_files import LogFiles, find_files, find_growing
+from error_manager.storage.log_files import TABLE_ENDINGS, LogFiles, find_files, find_growing
 from error_manager.storage.log_follow import FollowedFile
 from error_manager.storage.zstd_file import ZstdFile
 
@@ -25,6 +25,9 @@ def test_files_folders_and_patterns(tmp_path):
         (tmp_path / name).write_bytes(b"")
     names = [path.name for path in find_files([str(tmp_path)])]
     assert names == ["a.log", "a.log.1", "b.log.gz", "d.out"]
+    (tmp_path / "in" / "e.csv").write_bytes(b"")
+    tables = find_files([str(tmp_path)], endings=TABLE_ENDINGS)
+    assert [path.name for path in tables] == ["b.log.gz", "e.csv"]
     assert [path.name for path in find_files([str(tmp_path / "*.log")])] == ["a.log"]
     assert [path.name for path in find_files([str(tmp_path / "**/*.out")])] == ["d.out"]
     assert find_files(["-"]) == [None]
@@ -46,7 +49,7 @@ def test_packed_files_are_read(tmp_path, monkeypatch, ending):
     assert b"".join(blocks) == TEXT + TEXT
     assert all(block.startswith(b"2026") for block in blocks)
     assert files.done_bytes == files.total_bytes == path.stat().st_size
-    assert files.first_line() == "2026-11-23 10:00:00 ERROR order 0 failed"
+    assert files.first_lines(2) == ["2026-11-23 10:00:00 ERROR order 0 failed", "at a.b(C.java:1)"]
 
 
 def test_what_grows(tmp_path):
@@ -70,14 +73,14 @@ def test_damaged_files_are_named(tmp_path, ending):
             list(LogFiles([path], open_zstd=ZstdFile).blocks(cut_at_record))
     path.write_bytes(b"no packed file")
     with pytest.raises(ConfigurationError, match=rf"a\{ending}: cannot be read"):
-        LogFiles([path], open_zstd=ZstdFile).first_line()
+        LogFiles([path], open_zstd=ZstdFile).first_lines(1)
 
 
 def test_standard_input(monkeypatch):
     """Standard input is read like a file; it has no first line to look at."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT)))
     files = LogFiles([None], open_zstd=None)
-    assert files.first_line() == ""
+    assert files.first_lines(1) == []
     assert b"".join(files.blocks(cut_at_record)) == TEXT
 
 

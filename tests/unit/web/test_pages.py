@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from error_manager.analysis.graph_layout import NODE_HEIGHT, NODE_WIDTH
 from error_manager.core.rules import FIELDS, GroupingRule, IgnoreFrames, MaskMessage, Matcher, SetParts
 from error_manager.core.types import OutcomeKind, PatternId, Severity
 from error_manager.flows.insights import InsightsView, Risky, pattern_name
@@ -25,7 +26,7 @@ from error_manager.integrations.web.template import render, second_line
 from error_manager.monitoring.answers import Answers, ChangeBefore, Related, Similar
 from error_manager.monitoring.dashboard import DiskFacts, ProcessFacts
 from error_manager.monitoring.finding import CorrelationFinding, PatternFacts
-from error_manager.monitoring.graph import NODE_HEIGHT, NODE_WIDTH, graph
+from error_manager.monitoring.graph import graph
 from error_manager.monitoring.insights import Evidence as InsightEvidence
 from error_manager.monitoring.insights import Insight, InsightKind
 from error_manager.monitoring.progress import Progress

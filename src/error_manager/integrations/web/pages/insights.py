@@ -9,6 +9,7 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
+from error_manager.analysis.graph_layout import NODE_HEIGHT, NODE_WIDTH
 from error_manager.core.types import ProjectId
 from error_manager.flows import insights
 from error_manager.flows.services import QueryServices
@@ -16,7 +17,6 @@ from error_manager.integrations.web.frame import known_projects, plain_frame
 from error_manager.integrations.web.pages.person import person_name
 from error_manager.integrations.web.target import target_url
 from error_manager.integrations.web.template import html
-from error_manager.monitoring.graph import NODE_HEIGHT, NODE_WIDTH
 from error_manager.security.auth import Caller
 
 SPANS: Final = {"24h": timedelta(days=1), "7d": timedelta(days=7), "14d": timedelta(days=14)}
