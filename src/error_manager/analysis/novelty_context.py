@@ -23,6 +23,8 @@ _ORDERS: Final = (1, 2, 3, 4)
 """Lengths of the runs that are remembered."""
 _HALF_LIFE: Final = 1_000.0
 """Values after which a surprise counts half in the usual surprise."""
+_ALIKE: Final = 1e-9
+"""Share by which values may differ from a constant and count as the same."""
 _RARE: Final = math.log(500.0)
 """A surprise is told in full when one of this kind is due in 500 values at most."""
 
@@ -46,7 +48,7 @@ class ContextMemory:
         """
         if self._refit_at == 0:
             low, high = float(past.min()), float(past.max())
-            width = ((high - low) or 1.0) / _PARTS
+            width = ((high - low) or _ALIKE * (abs(low) or 1.0)) / _PARTS
             self._maps = tuple(_ContextMap(low, width, offset) for offset in _OFFSETS)
             for known in self._maps:
                 known.learn(past)

@@ -35,6 +35,16 @@ def test_scores_are_shares_and_know_no_unit(values, unit, shift):
     assert score_novelty(values * unit + shift) == pytest.approx(scores)
 
 
+@pytest.mark.parametrize("unit", [0.25, 1024.0])
+def test_what_a_constant_was_has_no_unit(unit):
+    """A series that was constant while the parts of its range were cut."""
+    values = np.full(150, 0.5)
+    values[[128, 149]] = -3.0, 0.0
+    scores = score_novelty(values)
+    assert scores[128] >= NOTABLE
+    assert score_novelty(values * unit).tolist() == scores.tolist()
+
+
 def test_what_repeats_is_not_new():
     """A constant, and a day that is always the same, are never notable."""
     assert (score_novelty(np.full(600, 4.0)) == 0).all()
