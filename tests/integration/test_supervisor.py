@@ -155,7 +155,7 @@ def test_what_a_killed_supervisor_left_is_known_by_its_folder(start) -> None:
     assert clear_orphans(tree.data_dir.parent) == 0
     assert stubborn.is_running()
     assert clear_orphans(tree.data_dir) >= 1
-    assert not stubborn.is_running()
+    assert not stubborn.is_running() or stubborn.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.skipif(not HAS_FORK, reason="processes are not copied here")

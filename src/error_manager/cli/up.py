@@ -30,7 +30,12 @@ from error_manager.storage.postgres.embedded import EmbeddedPostgres
 from error_manager.storage.postgres.server_config import ClusterOptions
 
 _STEP_COLUMN: Final = 52
-_SHARED: Final = ("error_manager.cli.serve", "error_manager.cli.worker", "error_manager.runtime.worker")
+_SHARED: Final = (
+    "error_manager.cli.serve",
+    "error_manager.runtime.wiring.query:prepared_app",
+    "error_manager.cli.worker",
+    "error_manager.runtime.worker",
+)
 """What more than one process of the tree runs; numpy and the engine of the index have one process each."""
 
 

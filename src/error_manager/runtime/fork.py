@@ -23,13 +23,19 @@ TITLE: Final = "error-manager: "
 _ARGUMENTS: Final = slice(45, 47)  # arg_start and arg_end of proc(5), counted behind the name and the state
 
 
-def share(modules: Sequence[str]) -> None:
-    """Load modules for all copies to come, and keep the garbage collector off them.
+def share(loads: Sequence[str]) -> None:
+    """Load and make what all copies to come need, and keep the garbage collector off it.
 
     The collector writes to each object it looks at, and what is written to is no longer shared.
+
+    Args:
+        loads: names of modules, ``module`` or ``module:function``; the function is called.
     """
-    for module in modules:
-        import_module(module)
+    for load in loads:
+        module, _, function = load.partition(":")
+        found = import_module(module)
+        if function:
+            getattr(found, function)()
     gc.collect()
     gc.freeze()
 
