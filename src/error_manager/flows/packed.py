@@ -27,7 +27,8 @@ class Packed:
 
 def pack(content: bytes) -> Packed:
     """Return bytes in as little memory as is quickly done."""
-    return Packed(content=zstandard.compress(content, _LEVEL), size=len(content))
+    packed = zstandard.compress(content, _LEVEL)  # lies in as much memory as it could have come to take
+    return Packed(content=bytes(memoryview(packed)), size=len(content))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,18 +91,17 @@ def _live(
         _take_files(*files)
         set_title(TITLE + name)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        code = int(main(words))  # whatever is wrong with it, nothing may leave this function
+        code = int(main(words))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:  # noqa: BLE001  # the end of this process, as an interpreter would do it
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except OSError:
-                code = code or 1
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # whatever else went wrong, nobody goes on from here
+            os._exit(code)
 
 
 def _forget_signals() -> None:

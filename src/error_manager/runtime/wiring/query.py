@@ -35,6 +35,7 @@ from error_manager.storage.postgres.rules import PostgresRules
 from error_manager.storage.postgres.session import LIVE_CHANNEL
 
 _MAX_CONNECTIONS: Final = 4
+_MAX_IDLE_S: Final = 60.0  # each but the first: 2 to 5 MB of the database that another page may need in 5 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,12 @@ def build(settings: Settings, *, slot: int) -> Showing:
     """
     name = f"error-manager serve {slot}"
     connections = pool(
-        settings.database_url, application_name=name, min_size=1, max_size=_MAX_CONNECTIONS, autocommit=True
+        settings.database_url,
+        application_name=name,
+        min_size=1,
+        max_size=_MAX_CONNECTIONS,
+        max_idle_s=_MAX_IDLE_S,
+        autocommit=True,
     )
     listener = PostgresListener(
         lambda: connect(settings.database_session_url, application_name=f"{name} live", autocommit=True),
