@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not HAS_FORK, reason="processes are not copied h
 _START = """
 import asyncio, os, random, signal, sys, time
 from pathlib import Path
-from error_manager.runtime.fork import Copy, folder_of, fork
+from error_manager.runtime.fork import Copy, folder_of, fork, share
 
 FOLDER = Path(sys.argv[1])
 
@@ -36,6 +36,18 @@ def _run(folder, source: str) -> list[str]:
     )
     assert done.stderr == ""
     return done.stdout.splitlines()
+
+
+def test_what_copies_share_is_loaded_made_and_left_alone_by_the_collector(tmp_path):
+    """Modules are loaded, functions are called, and what is there by then is frozen."""
+    assert _run(
+        tmp_path,
+        """
+        import gc
+        share(["colorsys", "gc:disable"])
+        print("colorsys" in sys.modules, gc.isenabled(), gc.get_freeze_count() > 1000)
+        """,
+    ) == ["True False True"]
 
 
 def test_the_code_it_ends_with_is_told(tmp_path):
