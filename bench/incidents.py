@@ -103,7 +103,7 @@ async def watch(seed: int, errors: int, step: timedelta) -> tuple[Found, MomentS
         inbox=NoInbox(),
         rates=RateWatch(source, store),
         states=StateWatch(source, store),
-        diagnoser=load_diagnoser(),
+        load_diagnoser=load_diagnoser,
         index=None,
         clock=lambda: source.now + timedelta(minutes=2),
         monotonic=time.monotonic,
