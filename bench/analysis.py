@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import collections
 import json
 import resource
 import subprocess
@@ -19,12 +20,13 @@ from typing import Any
 
 import psutil
 from bench.ingest import free_port
-from bench.processes import cpu_s, pss_mib
+from bench.processes import cpu_s
 from bench.product import Product
 from bench.stored import Size, fill
 
 from error_manager.flows.analysis import analyze_minutes
 from error_manager.flows.analysis_hours import analyze_hours
+from error_manager.runtime.host import host_facts
 from error_manager.runtime.settings import Settings, load_settings
 from error_manager.runtime.wiring.analysis import build
 from error_manager.runtime.wiring.analysis_hour import open_hour_services
@@ -85,17 +87,18 @@ def measure(folder: Path, size: Size) -> dict[str, Any]:
             found.setdefault(name, []).append(step(folder, name, database))
     with Product(folder, port) as product:
         time.sleep(100)
-        found["idle"] = _memory(product.pids)
+        found["idle"] = memory(folder)
     return found
 
 
-def _memory(pids: list[int]) -> dict[str, float]:
-    parts = {"tree_mib": pss_mib(pids)}
-    for child in psutil.Process(pids[0]).children():
-        words = child.cmdline()
-        if "analysis" in words:
-            parts["analysis_mib"] = child.memory_full_info().pss / 2**20
-    return {name: round(value) for name, value in parts.items()}
+def memory(folder: Path) -> dict[str, float]:
+    """Return the proportional set size of each kind of process and of the tree, in MiB."""
+    parts: dict[str, float] = collections.defaultdict(float)
+    for each in host_facts(folder).processes:
+        size = each.memory_bytes / 2**20
+        parts[each.name if each.name.startswith("analysis") else each.name.split(" ")[0].rstrip(":")] += size
+        parts["tree"] += size
+    return {name: round(value, 1) for name, value in parts.items()}
 
 
 def main() -> int:

@@ -130,7 +130,7 @@ async def _run(source: MadeUpMonth) -> tuple[AnalysisRun, ...]:
     nothing: Any = Nothing()
     svc = HourServices(
         source=source, findings=Runs({}), inbox=nothing, clock=lambda: NOW + timedelta(minutes=5),
-        monotonic=time.monotonic, cpu_clock=time.process_time, diagnoser=load_diagnoser(), samples=nothing,
+        monotonic=time.monotonic, cpu_clock=time.process_time, load_diagnoser=load_diagnoser, samples=nothing,
         index=None,
     )  # fmt: skip
     await analyze_hours(svc)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import random
 import sys
@@ -22,6 +23,8 @@ from bench.books import Books, compare
 from bench.ingest import free_port
 from bench.product import Product
 from bench.sender import Sender
+
+from error_manager.runtime.host import host_facts
 
 KINDS = ("serve", "worker", "postgres", "supervisor")
 FAILPOINTS = (
@@ -65,19 +68,11 @@ class Findings:
 def processes(product: Product) -> dict[str, list[psutil.Process]]:
     """Return the processes of the product by kind."""
     found: dict[str, list[psutil.Process]] = {kind: [] for kind in KINDS}
-    supervisor = psutil.Process(product.pids[0])
-    found["supervisor"].append(supervisor)
-    for child in supervisor.children(recursive=True):
-        try:
-            words, name = child.cmdline(), child.name()
-        except psutil.NoSuchProcess:
-            continue
-        if name.startswith("postgres"):
-            found["postgres"].append(child)
-        elif "serve" in words:
-            found["serve"].append(child)
-        elif "worker" in words:
-            found["worker"].append(child)
+    for each in host_facts(product.folder).processes:
+        kind = each.name.split(" ")[0].rstrip(":")
+        if kind in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[kind].append(psutil.Process(each.pid))
     return found
 
 

@@ -1,5 +1,6 @@
-"""Runs a real supervisor over made-up children: ``driver.py DATA_DIR PORT KIND [--database]``.
+"""Runs a real supervisor over made-up children: ``driver.py DATA_DIR PORT KIND [--database] [--anew]``.
 
+Children are copies of the supervisor where it can have them, else (and with ``--anew``) new interpreters.
 Kinds of the child besides the server: ``good``, ``refusing`` (exit code 2), ``stubborn`` (ignores SIGTERM).
 """
 
@@ -8,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from error_manager.runtime.child import Child
+from error_manager.runtime.child import Child, Inside
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
+from error_manager.runtime.fork import HAS_FORK
+from error_manager.runtime.program import program
 from error_manager.runtime.settings import load_settings
 from error_manager.runtime.supervisor import Supervisor
 from error_manager.storage.postgres.cluster import open_cluster
@@ -72,10 +77,16 @@ def main() -> int:
         say=lambda line: print(line, flush=True),
         reload=lambda: load_settings({"data_dir": data_dir, "server.port": port}, environ={}),
     )
-    server = [sys.executable, "-c", _SERVER.replace("PORT", str(port))]
+    sources = {"serve 0": _SERVER.replace("PORT", str(port)), "worker 0": _KINDS[kind]}
+    is_copied = HAS_FORK and "--anew" not in sys.argv
     supervisor.children = tuple(
-        Child(name=name, command=command, log_file=data_dir / "logs" / f"{name.replace(' ', '-')}.log")
-        for name, command in (("serve 0", server), ("worker 0", [sys.executable, "-c", _KINDS[kind]]))
+        Child(
+            name=name,
+            command=program(name, ()) if is_copied else [sys.executable, "-c", source],
+            log_file=data_dir / "logs" / f"{name.replace(' ', '-')}.log",
+            inside=Inside(main=partial(_run, source), folder=data_dir) if is_copied else None,
+        )
+        for name, source in sources.items()
     )
 
     def on_ready() -> None:
@@ -88,6 +99,12 @@ def main() -> int:
         if database is not None:
             database.stop()
         lock.release()
+
+
+def _run(source: str, words: Sequence[str]) -> int:
+    sys.argv[1:] = words
+    exec(source, {"__name__": "__main__"})  # the same source as with ``-c``
+    return 0
 
 
 if __name__ == "__main__":

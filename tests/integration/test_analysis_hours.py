@@ -117,7 +117,7 @@ def svc():
         clock=lambda: NOW,
         monotonic=time.monotonic,
         cpu_clock=time.process_time,
-        diagnoser=load_diagnoser(),
+        load_diagnoser=load_diagnoser,
         samples=_Samples(),
         index=None,
     )
@@ -353,7 +353,7 @@ async def test_a_regrouped_pattern_is_indexed_again_even_when_the_index_was_away
             await super().upsert(points)
 
     vectors = Told()
-    svc = replace(svc, index=IndexServices(index=vectors, source=_Samples()), diagnoser=load_diagnoser())
+    svc = replace(svc, index=IndexServices(index=vectors, source=_Samples()), load_diagnoser=load_diagnoser)
     await analyze_hours(svc)
     assert upserts == [[1, 2, 3]]
     svc.source.moved[PatternId(2)] = HOUR + timedelta(minutes=10)

@@ -16,6 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from error_manager.runtime.fork import HAS_FORK
+from error_manager.runtime.host import host_facts
+from error_manager.runtime.supervisor import clear_orphans
+
 _DRIVER = Path(__file__).with_name("supervisor_driver.py")
 
 
@@ -104,10 +108,11 @@ def test_sigterm_stops_everything_in_order(start) -> None:
     assert "database system is shut down" in (tree.data_dir / "logs" / "postgres.log").read_text()
 
 
+@pytest.mark.parametrize("arguments", [(), ("--anew",)])
 @pytest.mark.parametrize("victim", [1, 2])
-def test_a_killed_child_is_started_again(start, victim) -> None:
+def test_a_killed_child_is_started_again(start, victim, arguments) -> None:
     """After kill -9 of a child the supervisor says so and starts another one."""
-    tree = start("good")
+    tree = start("good", *arguments)
     processes = tree.ready()
     processes[victim].kill()
     assert "signal 9; starting it again" in tree.until("was killed")
@@ -138,6 +143,29 @@ def test_everything_ends_when_the_supervisor_is_killed(start) -> None:
     processes = tree.ready()
     processes[0].kill()
     assert psutil.wait_procs(processes[1:], timeout=8)[1] == []
+
+
+@pytest.mark.skipif(not HAS_FORK, reason="processes are not copied here")
+def test_what_a_killed_supervisor_left_is_known_by_its_folder(start) -> None:
+    """A copy that does not end with its supervisor is ended by the next start on the same folder alone."""
+    tree = start("stubborn")
+    supervisor, _, stubborn = tree.ready()
+    supervisor.kill()
+    tree.process.wait()
+    assert clear_orphans(tree.data_dir.parent) == 0
+    assert stubborn.is_running()
+    assert clear_orphans(tree.data_dir) >= 1
+    assert not stubborn.is_running() or stubborn.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(not HAS_FORK, reason="processes are not copied here")
+def test_copies_are_shown_under_their_own_names(start) -> None:
+    """The list of processes has what each one is; the supervisor has the one thread that copying needs."""
+    tree = start("good")
+    processes = tree.ready()
+    shown = {each.pid: each.name for each in host_facts(tree.data_dir).processes}
+    assert [shown[process.pid] for process in processes] == ["supervisor", "serve 0", "worker 0"]
+    assert processes[0].num_threads() == 1
 
 
 def test_sighup_starts_the_children_anew(start) -> None:

@@ -127,12 +127,11 @@ class SeriesState:
         """Return the state: a header in JSON and the arrays as they are, little endian."""
         header = {"keys": self.keys, "minute": self.minute, "fields": list(self.arrays)}
         text = json.dumps(header).encode()
-        parts = [_MAGIC, struct.pack("<HI", _VERSION, len(text)), text]
-        parts += [
-            array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        arrays = [
+            np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data
             for array in self.arrays.values()
         ]
-        return b"".join(parts)
+        return b"".join([_MAGIC, struct.pack("<HI", _VERSION, len(text)), text, *arrays])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SeriesState:

@@ -47,6 +47,11 @@ class Command:
     extra: str = "server"
     is_internal: bool = False
 
+    @property
+    def is_lasting(self) -> bool:
+        """Return whether it may run for long."""
+        return self.is_internal or self.name == "up"
+
 
 COMMANDS: Final = (
     Command(
@@ -151,6 +156,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` (default: this process's arguments) names; return the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
     command = _chosen(words)
+    if argv is None and command is not None and command.is_lasting:
+        # structlog loads rich when it is there, to draw on a terminal: 5.5 MB in each process for nothing.
+        sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None = may not be imported
     try:
         run, args = _prepare(command, words)
         return run(args)

@@ -13,11 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from error_manager.cli.main import main
 from error_manager.cli.options import add_settings_options, given_settings, words_of
 from error_manager.core.errors import DataFolderError
 from error_manager.core.version import VERSION
 from error_manager.runtime.connection_file import Connection, read_connection, write_connection
 from error_manager.runtime.data_folder import lock_folder, open_folder, service_account
+from error_manager.runtime.fork import HAS_FORK, share
 from error_manager.runtime.network import refuse_taken_port
 from error_manager.runtime.process import EXIT_REFUSED
 from error_manager.runtime.program import program, shown, shown_python
@@ -28,6 +30,13 @@ from error_manager.storage.postgres.embedded import EmbeddedPostgres
 from error_manager.storage.postgres.server_config import ClusterOptions
 
 _STEP_COLUMN: Final = 52
+_SHARED: Final = (
+    "error_manager.cli.serve",
+    "error_manager.runtime.wiring.query:prepared_app",
+    "error_manager.cli.worker",
+    "error_manager.runtime.worker",
+)
+"""What more than one process of the tree runs; numpy and the engine of the index have one process each."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -78,8 +87,15 @@ def _run_locked(
         terminal.say("Ended processes that an earlier run had left behind")
     refuse_taken_port(settings.server)
     database = _database(settings)
+    if HAS_FORK:
+        share(_SHARED)
     supervisor = Supervisor(
-        settings, words=words, database=database, say=terminal.say, reload=lambda: load_settings(given)
+        settings,
+        words=words,
+        database=database,
+        say=terminal.say,
+        reload=lambda: load_settings(given),
+        main=main if HAS_FORK else None,
     )
     others: list[subprocess.Popen[bytes]] = []
     try:

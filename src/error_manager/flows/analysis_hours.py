@@ -6,6 +6,7 @@ that ends.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +53,7 @@ _log = structlog.get_logger()
 class HourServices(AnalysisServices):
     """What the analysis of hours needs beside: knowledge, newest errors, the index of similar ones if any."""
 
-    diagnoser: Diagnoser
+    load_diagnoser: Callable[[], Diagnoser]
     samples: PatternSource
     index: IndexServices | None
 
@@ -220,9 +221,8 @@ async def _advice(svc: HourServices, evidence: Evidence) -> tuple[tuple[PatternA
         relations=evidence.relations,
         analyses=await svc.findings.analysis([fact.id for fact in month.facts]),
     )
-    return await find_advice(
-        month, facts, samples=svc.samples, findings=svc.findings, diagnoser=svc.diagnoser
-    )
+    diagnoser = await asyncio.to_thread(svc.load_diagnoser)  # 28 MiB that the relations need not lie beside
+    return await find_advice(month, facts, samples=svc.samples, findings=svc.findings, diagnoser=diagnoser)
 
 
 async def _done(svc: HourServices, findings: Findings) -> tuple[None, int]:

@@ -35,6 +35,7 @@ from error_manager.analysis.anomaly import STEP_S, RateDetector
 from error_manager.analysis.anomaly_alert import Alert, Deploy, Kind
 from error_manager.core.types import PatternId, ProjectId, Severity
 from error_manager.flows.analysis_window import HISTORY, collection, floor_hour, moment, moved
+from error_manager.flows.packed import Packed, pack
 from error_manager.flows.rollouts import read_rollouts
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, CountRows, PatternFact
 from error_manager.storage.findings import (
@@ -72,6 +73,15 @@ class _Held:
     kept_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """The same between two looks: packed, it takes a quarter of the memory."""
+
+    detector: Packed
+    through_at: datetime
+    kept_at: datetime | None
+
+
 class RateWatch:
     """The anomaly detectors of all projects."""
 
@@ -79,7 +89,7 @@ class RateWatch:
         """Keep where counts are read and anomalies are kept."""
         self._source = source
         self._findings = findings
-        self._held: dict[ProjectId, _Held] = {}
+        self._waiting: dict[ProjectId, _Waiting] = {}
 
     async def watch(self, project: AnalysedProject, *, until: datetime) -> tuple[None, int]:
         """Take in the minutes of a project that end before ``until``; return how many counts that were.
@@ -110,9 +120,10 @@ class RateWatch:
 
     async def _ready(self, project_id: ProjectId, position: AnalysisState | None, start: datetime) -> _Held:
         """Return a detector that has taken in what is before ``start``; it is not held until it is back."""
-        held = self._held.pop(project_id, None)
-        if held is not None and held.through_at == start and position is not None:
-            return held
+        waiting = self._waiting.pop(project_id, None)
+        if waiting is not None and waiting.through_at == start and position is not None:
+            detector = await asyncio.to_thread(_unpacked, waiting.detector)
+            return _Held(detector=detector, through_at=start, kept_at=waiting.kept_at)
         if position is None:
             await self._findings.forget_state(project_id, RATES)
             return _Held(detector=await self._fresh(project_id, start), through_at=start, kept_at=None)
@@ -163,13 +174,14 @@ class RateWatch:
         ended = await self._ended(project_id, held.detector, alone, moment(window.start_s))
         step = moved(position, project_id, MINUTES, end)
         states, kept_at = [step], held.kept_at
+        content = await asyncio.to_thread(held.detector.to_bytes)
         if kept_at is None or floor_hour(end) > kept_at:
-            content = await asyncio.to_thread(held.detector.to_bytes)
             before = await self._findings.state(project_id, RATES) if kept_at else None
             states.append(moved(before, project_id, RATES, end, content=content))
             kept_at = end
         await self._findings.keep(Findings(states=tuple(states), anomalies=(*ended, *found)))
-        self._held[project_id] = _Held(detector=held.detector, through_at=end, kept_at=kept_at)
+        packed = await asyncio.to_thread(pack, content)
+        self._waiting[project_id] = _Waiting(detector=packed, through_at=end, kept_at=kept_at)
         return step.state, count
 
     async def _study(
@@ -253,6 +265,10 @@ def _fit_series(
     fresh = wanted.keys() - set(detector.keys)
     for is_known in (True, False):
         detector.add([key for key in sorted(fresh) if wanted[key] is is_known], is_known=is_known)
+
+
+def _unpacked(packed: Packed) -> RateDetector:
+    return RateDetector.from_bytes(packed.unpack())
 
 
 def _single(facts: Sequence[PatternFact]) -> frozenset[str]:

@@ -24,6 +24,7 @@ from error_manager.core.types import PatternId, ProjectId
 from error_manager.flows.analysis_window import HISTORY, floor_hour, moved
 from error_manager.flows.month import read_day, read_month
 from error_manager.flows.month import usual as usual_of
+from error_manager.flows.packed import PackedArray, pack_array
 from error_manager.storage.analysis_source import AnalysedProject, AnalysisSource, PatternFact
 from error_manager.storage.findings import AnalysisState, Findings, FindingStore, PatternAnalysis
 
@@ -36,11 +37,11 @@ States = Mapping[PatternId, StateChange]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Usual:
-    """What is usual in a project, learned from the month before the hour ``until``."""
+    """What is usual in a project, learned from the month before ``until``; ``hourly`` are its counts."""
 
     until: datetime
     facts: tuple[PatternFact, ...]
-    hourly: SeriesTable
+    hourly: PackedArray
     known: Baseline
 
 
@@ -87,7 +88,8 @@ class StateWatch:
         if month is None:
             return None
         known = await asyncio.to_thread(usual_of, month)
-        self._usual[project.id] = _Usual(until=hour, facts=month.facts, hourly=month.hourly, known=known)
+        hourly = await asyncio.to_thread(pack_array, month.hourly.counts)
+        self._usual[project.id] = _Usual(until=hour, facts=month.facts, hourly=hourly, known=known)
         return self._usual[project.id]
 
 
@@ -99,7 +101,7 @@ def _look(
     rows = [current.get(fact.id, fact) for fact in usual.facts]
     found = departures(
         usual.known,
-        usual.hourly.counts,
+        usual.hourly.unpack(),
         minutes.counts,
         end_s=until.timestamp(),
         last_seen_s=np.array([fact.last_seen.timestamp() for fact in rows]),

@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 from error_manager.flows.analysis_hours import analyze_hours
+from error_manager.runtime.memory import compute_in_little_memory
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.analysis_hour import open_hour_services
@@ -20,6 +21,7 @@ _NICE: Final = 10
 def main(settings: Settings, *, index: int, pipe_fd: int | None) -> int:
     """Analyse what is due; return the exit code: 0 also when told to stop before the end."""
     os.nice(max(0, _NICE - os.nice(0)))
+    compute_in_little_memory()
     return run_until_told(lambda stop: run(settings, index=index, stop=stop), pipe_fd=pipe_fd)
 
 

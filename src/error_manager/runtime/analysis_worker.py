@@ -21,7 +21,7 @@ from error_manager.core.errors import StorageUnavailableError
 from error_manager.flows import analysis
 from error_manager.flows.analysis import MinuteServices
 from error_manager.flows.analysis_services import is_hour_due
-from error_manager.runtime.memory import give_back_memory, use_one_arena
+from error_manager.runtime.memory import compute_in_little_memory, give_back_memory
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.analysis import build
@@ -49,7 +49,7 @@ def main(settings: Settings, *, index: int, pipe_fd: int | None, hour_command: S
         hour_command: the command line of the process that analyses an hour, without a pipe.
     """
     os.nice(_NICE)
-    use_one_arena()
+    compute_in_little_memory()
     return run_until_told(
         lambda stop: run(settings, index=index, hour_command=hour_command, stop=stop), pipe_fd=pipe_fd
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from error_manager.runtime.fork import Copy, fork
+from error_manager.runtime.program import words_of_program
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
@@ -30,6 +33,14 @@ class Backoff:
         return pause
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What a copy of the supervisor needs: our entry point, and the data folder it belongs to."""
+
+    main: Callable[[Sequence[str]], int]
+    folder: Path
+
+
 @dataclass(slots=True, kw_only=True)
 class Child:
     """A process of the tree. We keep the writing end of its pipe: when we are gone, it reads EOF and ends."""
@@ -37,12 +48,13 @@ class Child:
     name: str
     command: Sequence[str]
     log_file: Path | None
+    inside: Inside | None = None  # how to run the command without a new interpreter; None: there is no way
     is_needed: bool = True  # whether the tree is not to start without it
     backoff: Backoff = field(default_factory=Backoff)
     started_at: float = 0.0
     start_after: float = 0.0
     starts: int = 0
-    _process: subprocess.Popen[bytes] | None = None
+    _process: subprocess.Popen[bytes] | Copy | None = None
     _pipe: int | None = None
 
     @property
@@ -53,28 +65,43 @@ class Child:
     def start(self, now: float) -> None:
         """Start the process; ``now`` is the monotonic time in seconds."""
         reader, writer = os.pipe()
-        log = (
-            subprocess.DEVNULL
-            if self.log_file is None
-            else os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        )
-        output = None if self.log_file is None else log
+        output = None
         try:
-            self._process = subprocess.Popen(
-                [*self.command, "--pipe-fd", str(reader)],
+            if self.log_file is not None:
+                output = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._process = self._started(reader, output)
+        except OSError:
+            os.close(writer)
+            raise
+        finally:
+            os.close(reader)
+            if output is not None:
+                os.close(output)
+        self._pipe = writer
+        self.started_at = now
+        self.starts += 1
+
+    def _started(self, reader: int, output: int | None) -> subprocess.Popen[bytes] | Copy:
+        command = [*self.command, "--pipe-fd", str(reader)]
+        if self.inside is None:
+            return subprocess.Popen(
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 pass_fds=(reader,),
                 start_new_session=True,  # Ctrl-C in the terminal is for the supervisor alone
             )
-        finally:
-            os.close(reader)
-            if self.log_file is not None:
-                os.close(log)
-        self._pipe = writer
-        self.started_at = now
-        self.starts += 1
+        return Copy(
+            fork(
+                self.inside.main,
+                words_of_program(command),
+                name=self.name,
+                folder=self.inside.folder,
+                output=output,
+                keep=reader,
+            )
+        )
 
     def reap(self, now: float) -> int | None:
         """Return the exit code when it has just ended (negative: the signal that killed it), else None."""

@@ -13,6 +13,7 @@ import psutil
 
 from error_manager.monitoring.dashboard import DiskFacts, HostFacts, ProcessFacts
 from error_manager.runtime.data_folder import holder_of
+from error_manager.runtime.fork import TITLE
 
 _PARTS: Final = ("inbox", "postgres", "qdrant", "files", "logs")
 _COMMANDS: Final = ("serve", "worker", "index", "index-server", "demo", "migrate")
@@ -49,6 +50,8 @@ def _name(process: psutil.Process, *, is_supervisor: bool) -> str:
     words = process.cmdline()
     if words and words[0].startswith("postgres: "):
         return words[0].strip()
+    if words and words[0].startswith(TITLE):
+        return words[0].removeprefix(TITLE)
     if words and words[0].endswith("/postgres"):
         return "postgres"
     command = next((word for word in words if word in _COMMANDS), "")

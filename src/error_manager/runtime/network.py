@@ -63,7 +63,10 @@ async def _get(server: ServerSettings, path: str) -> Probe:
         context.check_hostname = False  # our own process on this machine; its certificate names another host
         context.verify_mode = ssl.CERT_NONE
     host = _ANY_ADDRESS.get(server.host, server.host)
-    reader, writer = await asyncio.open_connection(host, server.port, ssl=context)
+    found = socket.getaddrinfo(
+        host, server.port, type=socket.SOCK_STREAM
+    )  # asyncio's own would start a thread
+    reader, writer = await asyncio.open_connection(*found[0][4][:2], ssl=context)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
         await writer.drain()

@@ -6,11 +6,19 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+_MODULE: Final = "error_manager"
 
 
 def program(command: str, words: Sequence[str], *extra: str) -> list[str]:
     """Return the command line of one of our own commands, in this interpreter."""
-    return [sys.executable, "-P", "-m", "error_manager", command, *extra, *words]
+    return [sys.executable, "-P", "-m", _MODULE, command, *extra, *words]
+
+
+def words_of_program(command: Sequence[str]) -> list[str]:
+    """Return what the command line of ``program`` gives to our entry point."""
+    return list(command[command.index(_MODULE) + 1 :])
 
 
 def shown(command: str, data_dir: Path) -> str:

@@ -1,7 +1,7 @@
 """The process tree of ``error-manager up``: PostgreSQL, serve, worker, analysis, index (seed box: Runtime).
 
-The supervisor stays small: it imports neither the database driver nor the web framework. Whatever ends is
-started again; when the supervisor itself ends, however it does, everything below it ends too.
+Whatever ends is started again; when the supervisor itself ends, however it does, everything below it ends
+too. Where processes can be copied, it has loaded what its children run, and they are copies of it (ADR 0016).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any, Final
 import psutil
 
 from error_manager.core.errors import ConfigurationError, DataFolderError, ErrorManagerError
-from error_manager.runtime.child import Backoff, Child
+from error_manager.runtime.child import Backoff, Child, Inside
+from error_manager.runtime.fork import TITLE, folder_of
 from error_manager.runtime.log import rotate
 from error_manager.runtime.network import ask_ready
 from error_manager.runtime.process import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
@@ -84,6 +85,8 @@ def _is_ours(process: psutil.Process, data_dir: Path) -> bool:
         words = process.cmdline()
     except (psutil.Error, OSError):
         return False
+    if words and words[0].startswith(TITLE):
+        return folder_of(process.pid) == data_dir.resolve()
     return "error_manager" in words and "--pipe-fd" in words and str(data_dir) in words
 
 
@@ -98,6 +101,7 @@ class Supervisor:
         database: EmbeddedPostgres | None,
         say: Callable[[str], None],
         reload: Callable[[], object],
+        main: Callable[[Sequence[str]], int] | None = None,
     ) -> None:
         """Keep what to run.
 
@@ -107,12 +111,14 @@ class Supervisor:
             database: the embedded server, started before ``run``; None when another one is used.
             say: shows a line to the person at the terminal.
             reload: reads the settings again; raises ConfigurationError when they are wrong.
+            main: our entry point, for children that are copies of this process; None = each is started anew.
         """
         self._settings = settings
         self._database = database
         self._say = say
         self._reload = reload
-        self.children = _children(settings, words)
+        inside = None if main is None else Inside(main=main, folder=settings.data_dir)
+        self.children = _children(settings, words, inside)
         self._wake = asyncio.Event()
         self._is_told = False
         self._is_hurried = False
@@ -307,35 +313,36 @@ class Supervisor:
             self._database.stop(is_immediate=self._is_hurried)
 
 
-def _children(settings: Settings, words: Sequence[str]) -> tuple[Child, ...]:
-    logs = settings.data_dir / "logs" if settings.log.to == "files" else None
+def _children(settings: Settings, words: Sequence[str], inside: Inside | None) -> tuple[Child, ...]:
     kinds = (("serve", "--slot", settings.server.processes), ("worker", "--index", settings.worker.processes))
     numbered = tuple(
-        Child(
-            name=f"{kind} {number}",
-            command=program(kind, words, option, str(number)),
-            log_file=None if logs is None else logs / f"{kind}-{number}.log",
-        )
+        _child(settings, f"{kind} {number}", program(kind, words, option, str(number)), inside)
         for kind, option, count in kinds
         for number in range(count)
     )
-    return (*numbered, *_analysis(settings, words, logs), *_index(settings, words, logs))
+    optional = []
+    if settings.analysis.is_enabled:
+        optional.append(("analysis", program("worker", words, "--role", "analysis")))
+    if settings.index.is_enabled:
+        command = "index" if settings.index.qdrant_url is None else "index-server"
+        optional.append(("index", program(command, words)))
+    return (
+        *numbered,
+        *(_child(settings, name, command, inside, is_needed=False) for name, command in optional),
+    )
 
 
-def _analysis(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
-    if not settings.analysis.is_enabled:
-        return ()
-    command = program("worker", words, "--role", "analysis")
-    log_file = logs / "analysis.log" if logs else None
-    return (Child(name="analysis", command=command, log_file=log_file, is_needed=False),)
-
-
-def _index(settings: Settings, words: Sequence[str], logs: Path | None) -> tuple[Child, ...]:
-    if not settings.index.is_enabled:
-        return ()
-    command = program("index" if settings.index.qdrant_url is None else "index-server", words)
-    log_file = logs / "index.log" if logs else None
-    return (Child(name="index", command=command, log_file=log_file, is_needed=False),)
+def _child(
+    settings: Settings, name: str, command: Sequence[str], inside: Inside | None, *, is_needed: bool = True
+) -> Child:
+    logs = settings.data_dir / "logs" if settings.log.to == "files" else None
+    return Child(
+        name=name,
+        command=command,
+        log_file=None if logs is None else logs / f"{name.replace(' ', '-')}.log",
+        inside=inside,
+        is_needed=is_needed,
+    )
 
 
 def _last_words(child: Child) -> str:

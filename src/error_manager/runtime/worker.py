@@ -21,6 +21,7 @@ import structlog
 from error_manager.core.errors import InboxCorruptError, StaleCursorError, StorageError
 from error_manager.flows.processing import process_slot
 from error_manager.runtime.collector import Collector
+from error_manager.runtime.memory import give_back_memory
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.worker import Worker, build
@@ -68,14 +69,18 @@ async def run(settings: Settings, *, index: int, stop: asyncio.Event) -> None:
         asyncio.create_task(TemplateKeeping(worker).run(stop), name="templates"),
     )
     failures = 0
+    is_busy = has_worked = False
     try:
         while not stop.is_set():
             for task in beside:
                 if task.done():
                     task.result()  # ended by a fault of ours: so does the process, to be started anew
             try:
-                collector.collect()
+                if collector.collect() and has_worked and not is_busy:
+                    give_back_memory()
+                    has_worked = False
                 is_busy = await drain.step(stop.is_set)
+                has_worked |= is_busy
                 failures = 0
             except StorageError as error:
                 _log.warning("storage_unavailable", detail=str(error), failures=failures)

@@ -37,7 +37,7 @@ def test_the_hour_runs_with_the_settings_of_this_process(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(analysis_worker, "run", run)
     monkeypatch.setattr(worker, "configure_logging", lambda _: None)
-    monkeypatch.setattr(analysis_worker, "use_one_arena", lambda: None)
+    monkeypatch.setattr(analysis_worker, "compute_in_little_memory", lambda: None)
     monkeypatch.setattr(analysis_worker.os, "nice", lambda _: 0)
     monkeypatch.setattr(analysis_worker, "run_until_told", _run_at_once)
     ours = _parsed([*words, f"--data-dir={tmp_path}", "--set=retention_days=7"])

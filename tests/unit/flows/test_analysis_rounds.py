@@ -116,7 +116,7 @@ async def test_a_fault_in_one_project_leaves_the_hours_of_the_others_alone(kind)
     findings = _Findings(
         lambda found: any(step.state.project_id == ONE for step in found.states), kind("odd")
     )
-    svc = HourServices(**_shared(findings), diagnoser=None, samples=None, index=None)
+    svc = HourServices(**_shared(findings), load_diagnoser=None, samples=None, index=None)
     await analyze_hours(svc)
     assert await svc.findings.state(ONE, HOURS) is None
     assert (await svc.findings.state(TWO, HOURS)).through_at == NOW.replace(minute=0)
@@ -127,7 +127,7 @@ async def test_a_project_whose_standing_cannot_be_read_leaves_the_hours_of_the_o
     """Nobody knows whether it is due: it waits for the next round."""
     findings = _Findings(error=StorageBusyError("locked"))
     findings.unread = {ONE}
-    svc = HourServices(**_shared(findings), diagnoser=None, samples=None, index=None)
+    svc = HourServices(**_shared(findings), load_diagnoser=None, samples=None, index=None)
     await analyze_hours(svc)
     findings.unread = set()
     assert await svc.findings.state(ONE, HOURS) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from litestar import Litestar, Router
-from litestar.datastructures import MutableScopeHeaders, State
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -27,6 +27,22 @@ _MAX_BODY_BYTES: Final = 64 * 1024
 
 def create_app(services: QueryServices) -> Litestar:
     """Return the application; it keeps no state but ``services`` and needs no start-up."""
+    app = bare_app(services.version)
+    give(app, services)
+    return app
+
+
+def give(app: Litestar, services: QueryServices) -> None:
+    """Let a bare application answer from these services."""
+    app.state.services = services
+
+
+def bare_app(version: str) -> Litestar:
+    """Return the application without services; it can be made before there are any, once for many processes.
+
+    Args:
+        version: of the product, for the description of the API.
+    """
     api = Router(
         path="/api/v1",
         route_handlers=[
@@ -39,7 +55,7 @@ def create_app(services: QueryServices) -> Litestar:
             books.router,
         ],
     )
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             api,
             pages,
@@ -52,19 +68,19 @@ def create_app(services: QueryServices) -> Litestar:
             show_docs,
         ],
         guards=[require_caller],
-        dependencies={"services": Provide(lambda: services, sync_to_thread=False, use_cache=True)},
+        dependencies={"services": Provide(lambda: app.state.services, sync_to_thread=False, use_cache=True)},
         exception_handlers={Exception: answer_failure},
         before_send=[_add_security_headers],
-        openapi_config=_openapi(services),
-        state=State({"services": services}),
+        openapi_config=_openapi(version),
         request_max_body_size=_MAX_BODY_BYTES,
         logging_config=None,
         debug=False,
         pdb_on_exception=False,
     )
+    return app
 
 
-def _openapi(services: QueryServices) -> OpenAPIConfig:
+def _openapi(version: str) -> OpenAPIConfig:
     scheme = SecurityScheme(
         type="http",
         scheme="bearer",
@@ -73,7 +89,7 @@ def _openapi(services: QueryServices) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Error Manager",
         use_handler_docstrings=True,
-        version=services.version,
+        version=version,
         description="Errors, patterns and the ledger. Errors of the API are RFC 9457 problem details.",
         components=Components(security_schemes={"key": scheme}),
         security=[{"key": []}],

@@ -26,7 +26,7 @@ async def open_hour_services(settings: Settings, *, index: int) -> AsyncIterator
     try:
         yield HourServices(
             **shared.services,
-            diagnoser=load_diagnoser(),
+            load_diagnoser=load_diagnoser,
             samples=PostgresSamples(shared.connections),
             index=similar[0] if similar else None,
         )

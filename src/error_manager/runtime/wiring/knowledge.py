@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from error_manager.analysis.diagnosis import Diagnoser
@@ -20,6 +21,7 @@ def load_families() -> tuple[Family, ...]:
     return parse_families({name: (folder / name).read_text(encoding="utf-8") for name in names})
 
 
+@cache
 def load_diagnoser() -> Diagnoser:
-    """Return what tells families, with the shipped knowledge."""
+    """Return what tells families, with the shipped knowledge; it is read and compiled once a process."""
     return Diagnoser(load_families(), compile_linear)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 from litestar import Litestar
@@ -13,7 +14,7 @@ from error_manager.core.version import VERSION
 from error_manager.flows import monitoring
 from error_manager.flows.live import LiveHub, Projects
 from error_manager.flows.services import QueryServices
-from error_manager.integrations.web.app import create_app
+from error_manager.integrations.web.app import bare_app, give
 from error_manager.monitoring.dashboard import StatusLine
 from error_manager.runtime.host import host_facts
 from error_manager.runtime.program import shown
@@ -34,6 +35,7 @@ from error_manager.storage.postgres.rules import PostgresRules
 from error_manager.storage.postgres.session import LIVE_CHANNEL
 
 _MAX_CONNECTIONS: Final = 4
+_MAX_IDLE_S: Final = 60.0  # each but the first: 2 to 5 MB of the database that another page may need in 5 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,12 @@ class Showing:
         return await monitoring.foot_line(self.services, project_ids=project_ids)
 
 
+@cache
+def prepared_app() -> Litestar:
+    """Return the application of this process. One that is copied has made it, and its copies share it."""
+    return bare_app(VERSION)
+
+
 def build(settings: Settings, *, slot: int) -> Showing:
     """Return the showing part of the serving process of a slot.
 
@@ -66,14 +74,21 @@ def build(settings: Settings, *, slot: int) -> Showing:
     """
     name = f"error-manager serve {slot}"
     connections = pool(
-        settings.database_url, application_name=name, min_size=1, max_size=_MAX_CONNECTIONS, autocommit=True
+        settings.database_url,
+        application_name=name,
+        min_size=1,
+        max_size=_MAX_CONNECTIONS,
+        max_idle_s=_MAX_IDLE_S,
+        autocommit=True,
     )
     listener = PostgresListener(
         lambda: connect(settings.database_session_url, application_name=f"{name} live", autocommit=True),
         channel=LIVE_CHANNEL,
     )
     services = query_services(settings, connections, LiveHub(payloads=listener.payloads))
-    return Showing(app=create_app(services), services=services, connections=connections)
+    app = prepared_app()
+    give(app, services)
+    return Showing(app=app, services=services, connections=connections)
 
 
 def query_services(settings: Settings, connections: Pool, live: LiveHub) -> QueryServices:
