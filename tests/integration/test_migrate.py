@@ -131,3 +131,21 @@ def test_the_app_makes_partitions_through_the_function_alone(database) -> None:
         ).fetchone()
         connection.execute("INSERT INTO subjects VALUES (1, '\\x00', now(), gen_random_uuid())")
     assert found == (1,)
+
+
+@pytest.mark.parametrize("plan", ["enable_nestloop", "enable_hashjoin"])
+def test_partitions_of_days_before_are_dropped_whatever_the_plan(database, plan) -> None:
+    """The names of other tables are never read as a date."""
+    with connect_sync(database.url, application_name="test", autocommit=True) as connection:
+        for days in (0, 40, 41):
+            connection.execute("SELECT ensure_partition((now() AT TIME ZONE 'UTC')::date - %s)", (days,))
+        for name in ("enable_mergejoin", plan):
+            connection.execute(f"SET {name} = off")
+        dropped = connection.execute(
+            "SELECT drop_partitions((now() AT TIME ZONE 'UTC')::date - 40)"
+        ).fetchone()
+        left = connection.execute(
+            "SELECT count(*) FROM pg_class WHERE relname ~ '^(project_errors|subjects)_[0-9]{8}$' "
+            "AND right(relname, 8) <= to_char((now() AT TIME ZONE 'UTC')::date - 40, 'YYYYMMDD')"
+        ).fetchone()
+    assert (dropped, left) == ((2,), (2,))
