@@ -91,23 +91,56 @@ WITH came AS MATERIALIZED (
     JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
 ), {count_new_users}
 
+-- name: compared_users
+-- The same where many users join: those of the base are read, too, each group's once, in the order of their index.
+SELECT %(project)s::int, m.base, count(*) FILTER (WHERE m.is_new)
+FROM (
+    SELECT d.base, k.user_key, bool_and(d.is_joining) AS is_new
+    FROM (
+        SELECT base, joining, true FROM unnest(%(bases)s::int[], %(joining)s::int[]) AS j (base, joining)
+        UNION ALL
+        SELECT DISTINCT base, base, false FROM unnest(%(bases)s::int[]) AS base
+    ) AS d (base, member, is_joining)
+    JOIN pattern_groups g ON g.project_id = %(project)s AND g.pattern_id = d.member
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT u.user_key FROM users u WHERE u.project_id = g.project_id AND u.group_id = g.group_id OFFSET 0
+    ) k
+    GROUP BY d.base, k.user_key
+) m
+GROUP BY m.base
+
 -- name: touch_templates
 -- Workers read the templates again, with the texts that a person holds apart.
 UPDATE template_snapshots SET version = version + 1 WHERE project_id = %(project)s
 
 -- name: recount
--- Days are kept for good, so their sum is what was ever stored. Users are counted as long as their days are kept.
+-- Days are kept for good, so their sum is what was ever stored. Users are counted as long as their days are kept: where one
+-- group has them all, in the order of their index, else each group's once.
 UPDATE error_patterns p SET frequency = c.frequency, users = c.users, updated_at = %(now)s
 FROM (
     SELECT k.id,
         (SELECT coalesce(sum(r.count), 0)::bigint
          FROM pattern_groups g JOIN rollup_day r ON r.project_id = g.project_id AND r.group_id = g.group_id
          WHERE g.project_id = %(project)s AND g.pattern_id = k.id) AS frequency,
-        (SELECT count(*) FROM (
-            SELECT DISTINCT u.user_key
-            FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-            WHERE g.project_id = %(project)s AND g.pattern_id = k.id) different) AS users
+        CASE WHEN cardinality(h.groups) = 1 THEN (
+            SELECT count(*) FROM (
+                SELECT DISTINCT u.user_key FROM users u WHERE u.project_id = %(project)s AND u.group_id = h.groups[1]
+                OFFSET 0
+            ) own
+        ) ELSE (
+            SELECT count(*) FROM (
+                SELECT DISTINCT u.user_key
+                FROM unnest(h.groups) AS g (id) CROSS JOIN LATERAL (
+                    SELECT DISTINCT u.user_key FROM users u WHERE u.project_id = %(project)s AND u.group_id = g.id OFFSET 0
+                ) u
+            ) different
+        ) END AS users
     FROM unnest(%(ids)s::int[]) AS k (id)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(g.group_id) AS groups FROM pattern_groups g
+        WHERE g.project_id = %(project)s AND g.pattern_id = k.id
+            AND EXISTS (SELECT FROM users u WHERE u.project_id = g.project_id AND u.group_id = g.group_id)
+    ) h
 ) c
 WHERE p.project_id = %(project)s AND p.id = c.id
 
@@ -119,16 +152,8 @@ WITH spans AS (
         n.release AS newest_release, h.first_hour, h.last_hour, greatest(coalesce(g.severity_rank, 0), s.rank) AS rank,
         least(g.first_seen, o.timestamp) AS first_known, greatest(g.last_seen, n.timestamp) AS last_known
     FROM pattern_groups g
-    LEFT JOIN LATERAL (
-        SELECT e.timestamp FROM project_errors e
-        WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-        ORDER BY e.timestamp LIMIT 1
-    ) o ON true
-    LEFT JOIN LATERAL (
-        SELECT e.timestamp, e.release FROM project_errors e
-        WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-        ORDER BY e.timestamp DESC, e.id DESC LIMIT 1
-    ) n ON true
+    LEFT JOIN LATERAL ({oldest}) o ON true
+    LEFT JOIN LATERAL ({newest}) n ON true
     CROSS JOIN LATERAL (
         SELECT min(r.bucket) AS first_hour, max(r.bucket) AS last_hour FROM rollup_hour r
         WHERE r.project_id = g.project_id AND r.group_id = g.group_id
@@ -221,11 +246,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(r.count), 0)::bigint AS count FROM rollup_day r
     WHERE r.project_id = g.project_id AND r.group_id = g.group_id
 ) d
-LEFT JOIN LATERAL (
-    SELECT e.timestamp FROM project_errors e
-    WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-    ORDER BY e.timestamp DESC LIMIT 1
-) n ON true
+LEFT JOIN LATERAL ({newest}) n ON true
 LEFT JOIN pattern_history c ON c.project_id = g.project_id AND c.id = g.change_id
 LEFT JOIN persons who ON who.id = c.person_id
 WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
