@@ -19,6 +19,7 @@ from error_manager.core.errors import NotFoundError
 from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectId, Severity
 from error_manager.storage.postgres import named
 from error_manager.storage.postgres.group_edges import NEWEST, OLDEST
+from error_manager.storage.postgres.group_users import GROUPS_WITH_USERS, USER_COUNT
 from error_manager.storage.postgres.reader import some
 from error_manager.storage.regrouping import (
     PERSON,
@@ -37,6 +38,8 @@ _SQL: Final[Mapping[str, sql.SQL | sql.Composed]] = {
     "joined_users": _NAMED["joined_users"].format(
         count_new_users=named.load("store.sql")["count_new_users"]
     ),
+    "compared_users": _NAMED["compared_users"].format(groups=GROUPS_WITH_USERS, count=USER_COUNT),
+    "recount": _NAMED["recount"].format(groups=GROUPS_WITH_USERS, count=USER_COUNT),
     "respan": _NAMED["respan"].format(oldest=OLDEST, newest=NEWEST),
 }
 _STATUS_SQL: Final = named.load("patterns.sql")

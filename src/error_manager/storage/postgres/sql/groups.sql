@@ -92,55 +92,36 @@ WITH came AS MATERIALIZED (
 ), {count_new_users}
 
 -- name: compared_users
--- The same where many users join: those of the base are read, too, each group's once, in the order of their index.
-SELECT %(project)s::int, m.base, count(*) FILTER (WHERE m.is_new)
+-- The same where many users join: what all have together, less what the base has.
+SELECT %(project)s::int, c.base, sum(c.users)::bigint
 FROM (
-    SELECT d.base, k.user_key, bool_and(d.is_joining) AS is_new
+    SELECT k.base, k.sign * ({count}) AS users
     FROM (
-        SELECT base, joining, true FROM unnest(%(bases)s::int[], %(joining)s::int[]) AS j (base, joining)
+        SELECT %(project)s::int AS project_id, j.base, array_agg(j.joining) || j.base AS patterns, 1 AS sign
+        FROM unnest(%(bases)s::int[], %(joining)s::int[]) AS j (base, joining)
+        GROUP BY j.base
         UNION ALL
-        SELECT DISTINCT base, base, false FROM unnest(%(bases)s::int[]) AS base
-    ) AS d (base, member, is_joining)
-    JOIN pattern_groups g ON g.project_id = %(project)s AND g.pattern_id = d.member
-    CROSS JOIN LATERAL (
-        SELECT DISTINCT u.user_key FROM users u WHERE u.project_id = g.project_id AND u.group_id = g.group_id OFFSET 0
+        SELECT DISTINCT %(project)s::int, base, ARRAY[base], -1 FROM unnest(%(bases)s::int[]) AS base
     ) k
-    GROUP BY d.base, k.user_key
-) m
-GROUP BY m.base
+    CROSS JOIN LATERAL ({groups}) h
+) c
+GROUP BY c.base
 
 -- name: touch_templates
 -- Workers read the templates again, with the texts that a person holds apart.
 UPDATE template_snapshots SET version = version + 1 WHERE project_id = %(project)s
 
 -- name: recount
--- Days are kept for good, so their sum is what was ever stored. Users are counted as long as their days are kept: where one
--- group has them all, in the order of their index, else each group's once.
+-- Days are kept for good, so their sum is what was ever stored. Users are counted as long as their days are kept.
 UPDATE error_patterns p SET frequency = c.frequency, users = c.users, updated_at = %(now)s
 FROM (
     SELECT k.id,
         (SELECT coalesce(sum(r.count), 0)::bigint
          FROM pattern_groups g JOIN rollup_day r ON r.project_id = g.project_id AND r.group_id = g.group_id
          WHERE g.project_id = %(project)s AND g.pattern_id = k.id) AS frequency,
-        CASE WHEN cardinality(h.groups) = 1 THEN (
-            SELECT count(*) FROM (
-                SELECT DISTINCT u.user_key FROM users u WHERE u.project_id = %(project)s AND u.group_id = h.groups[1]
-                OFFSET 0
-            ) own
-        ) ELSE (
-            SELECT count(*) FROM (
-                SELECT DISTINCT u.user_key
-                FROM unnest(h.groups) AS g (id) CROSS JOIN LATERAL (
-                    SELECT DISTINCT u.user_key FROM users u WHERE u.project_id = %(project)s AND u.group_id = g.id OFFSET 0
-                ) u
-            ) different
-        ) END AS users
-    FROM unnest(%(ids)s::int[]) AS k (id)
-    CROSS JOIN LATERAL (
-        SELECT array_agg(g.group_id) AS groups FROM pattern_groups g
-        WHERE g.project_id = %(project)s AND g.pattern_id = k.id
-            AND EXISTS (SELECT FROM users u WHERE u.project_id = g.project_id AND u.group_id = g.group_id)
-    ) h
+        {count} AS users
+    FROM (SELECT %(project)s::int AS project_id, id, ARRAY[id] AS patterns FROM unnest(%(ids)s::int[]) AS id) k
+    CROSS JOIN LATERAL ({groups}) h
 ) c
 WHERE p.project_id = %(project)s AND p.id = c.id
 

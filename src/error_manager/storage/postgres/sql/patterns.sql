@@ -165,35 +165,18 @@ WHERE position <= %(values)s
 ORDER BY total DESC, key, position
 
 -- name: read_users
--- In all as the pattern counts them. By day: rows of one group are one user each; of several, one user may have more.
-WITH held AS MATERIALIZED (
-    SELECT g.project_id, g.group_id FROM pattern_groups g
-    WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
-        AND EXISTS (SELECT FROM users u WHERE u.project_id = g.project_id AND u.group_id = g.group_id)
-)
+-- In all as the pattern counts them, and by day.
 SELECT NULL::date, p.users
 FROM error_patterns p
 WHERE p.project_id = ANY (ARRAY(SELECT id FROM projects)) AND p.id = %(id)s
 UNION ALL
 SELECT d.day, d.count
-FROM held g CROSS JOIN LATERAL (
-    SELECT u.day, count(*) AS count FROM users u
-    WHERE u.project_id = g.project_id AND u.group_id = g.group_id AND u.day >= %(since)s::date
-    GROUP BY u.day
-) d
-WHERE (SELECT count(*) FROM held) = 1
-UNION ALL
-SELECT e.day, count(*)
 FROM (
-    SELECT DISTINCT d.day, d.user_key
-    FROM held g CROSS JOIN LATERAL (
-        SELECT u.day, u.user_key FROM users u
-        WHERE u.project_id = g.project_id AND u.group_id = g.group_id AND u.day >= %(since)s::date
-        OFFSET 0
-    ) d
-    WHERE (SELECT count(*) FROM held) > 1
-) e
-GROUP BY e.day
+    SELECT p.project_id, ARRAY[p.id] AS patterns FROM error_patterns p
+    WHERE p.project_id = ANY (ARRAY(SELECT id FROM projects)) AND p.id = %(id)s
+) k
+CROSS JOIN LATERAL ({groups}) h
+CROSS JOIN LATERAL ({days}) d
 ORDER BY 1 NULLS FIRST
 
 -- name: read_values
