@@ -1,6 +1,6 @@
 """Statements that find the newest and the oldest error of a group (seed box: Error Tables).
 
-For use in ``CROSS JOIN LATERAL (...) e`` behind a group named ``g``; all columns of the error are those of ``e``.
+For use in ``CROSS JOIN LATERAL (...) e`` behind a group ``g``; ``e`` has all columns of the error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pieces of statements that count the users of patterns, each once (seed box: Metrics Tables).
 
-They need ``k`` with ``project_id`` and ``patterns`` (an array of ids) in front, then ``CROSS JOIN LATERAL (...) h``
-of their groups.
+Needed before them are ``k`` with ``project_id`` and ``patterns`` (an array of ids), and the groups of these as
+``CROSS JOIN LATERAL (...) h``.
 """
 
 from __future__ import annotations
