@@ -1,6 +1,6 @@
 """Pieces of statements that count the users of patterns, each once (seed box: Metrics Tables).
 
-Needed before them are ``k`` with ``project_id`` and ``patterns`` (an array of ids), and the groups of these as
+Needed before them are ``k`` with ``project_id`` and ``patterns`` (an array of ids), and their groups as
 ``CROSS JOIN LATERAL (...) h``.
 """
 
