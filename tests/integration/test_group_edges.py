@@ -1,4 +1,4 @@
-"""The errors of a pattern are found in their order, and none of others are read for it."""
+"""The errors of a pattern are found in their order, whatever hours and groups they are in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from error_manager.core.ids import uuid7
 from error_manager.core.types import ErrorId, PatternId
 from error_manager.storage.base import ErrorFilter
 from error_manager.storage.postgres.connection import pool
-from error_manager.storage.postgres.group_edges import NEWEST
 from error_manager.storage.postgres.queries import PostgresQueries
 
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
@@ -109,23 +108,3 @@ async def test_hours_whose_errors_are_gone_are_passed_over(store, queries, datab
     kept = {await queries.latest_error(pattern) for pattern in patterns}
     assert kept == {stored[2].error_id, None}
     assert (await queries.error(stored[2].error_id)).previous_id is None
-
-
-async def test_a_group_without_errors_reads_none_of_the_others(store, database):
-    """A template has a group before its first error comes: it lies beside one that has all errors."""
-    await store.commit(some(*(at(n, HOUR - timedelta(minutes=n)) for n in range(2_000))))
-    with psycopg.connect(database.owner_url) as connection:
-        connection.execute(
-            "INSERT INTO pattern_groups (project_id, group_id, pattern_id) "
-            "SELECT 1, sha256('other')::bytea, id FROM error_patterns"
-        )
-        connection.execute("ANALYZE")
-    with psycopg.connect(database.url) as connection:
-        statement = "SELECT g.group_id, e.id FROM pattern_groups g CROSS JOIN LATERAL ({}) e"
-        found = connection.execute(statement.format(NEWEST.as_string(connection))).fetchall()
-        (read,) = connection.execute(
-            "SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int FROM pg_stat_xact_user_tables "
-            "WHERE relname LIKE 'project_errors%'"
-        ).fetchone()
-    assert len(found) == 1
-    assert read < 20
