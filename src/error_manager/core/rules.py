@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from error_manager.core.place import place_name
 from error_manager.core.sensitive_key import is_sensitive_key
 from error_manager.core.text_mask import mask_sensitive
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame, evolve
+from error_manager.core.types import ErrorEvent, Frame, evolve
 
 TAG_PREFIX: Final = "tag."
 FRAME_FIELDS: Final = ("path", "function", "module", "frame")
@@ -36,7 +36,7 @@ FIELDS: Final = (
 LOOK_CHARS: Final = 4_096
 """Matchers and masks read this much of a text."""
 _MEMORY: Final = 20_000
-"""Answers that all matchers of a set remember together: names of frames come again and again."""
+"""Answers that all matchers and masks of a set remember together: names and texts come again and again."""
 _MEMORY_CHARS: Final = 200
 _FRAMES: Final = 2_048
 """Frames that each rule about foreign ones remembers."""
@@ -149,7 +149,7 @@ class RuleSet:
             ValueError: a pattern cannot be compiled.
         """
         listed = list(rules)
-        memory = _MEMORY // max(1, sum(len(rule.matchers) for rule in listed))
+        memory = _MEMORY // max(1, sum(max(1, len(rule.matchers)) for rule in listed))
         self._rules = tuple(_CompiledRule(rule, compile_pattern, memory) for rule in listed)
 
     def __len__(self) -> int:
@@ -185,13 +185,15 @@ class RuleSet:
 
 
 class _CompiledRule:
-    __slots__ = ("_foreign", "_mask", "_matchers", "_name", "_paths", "action", "id")
+    __slots__ = ("_foreign", "_mask", "_masked", "_matchers", "_memory", "_name", "_paths", "action", "id")
 
     def __init__(self, rule: GroupingRule, compile_pattern: CompileLinear, memory: int) -> None:
         self.id = rule.id
         self.action = rule.action
         self._matchers = tuple(_CompiledMatcher(item, compile_pattern, memory) for item in rule.matchers)
         self._foreign: dict[tuple[str, ...], bool] = {}
+        self._masked: dict[str, str | None] = {}
+        self._memory = memory
         action = rule.action
         self._mask = compile_pattern(action.pattern) if isinstance(action, MaskMessage) else None
         self._name = f"<{action.name}>" if isinstance(action, MaskMessage) else ""
@@ -217,10 +219,37 @@ class _CompiledRule:
     def change(self, event: ErrorEvent) -> ErrorEvent | None:
         """Return the error as the action wants it, or None when it has nothing to do there."""
         if self._mask is not None:
-            return _masked(event, self._mask, self._name)
+            return self._with_mask(event)
         if self._paths is not None:
             return _without_foreign(event, self._is_foreign)
         return event
+
+    def _with_mask(self, event: ErrorEvent) -> ErrorEvent | None:
+        """Return the error with one more mask in the texts that grouping reads; None when nothing matches."""
+        changes: dict[str, object] = {}
+        for field, text in (("message", event.message), ("template", event.template)):
+            if (masked := self._substituted(text)) is not None:
+                changes[field] = masked
+        values = [self._substituted(exception.value) for exception in event.exceptions]
+        if values.count(None) < len(values):
+            changes["exceptions"] = tuple(
+                exception if value is None else evolve(exception, {"value": value})
+                for exception, value in zip(event.exceptions, values, strict=True)
+            )
+        return evolve(event, changes) if changes else None
+
+    def _substituted(self, text: str) -> str | None:
+        """Return the masked text, or None when the mask changes nothing."""
+        if not text or self._mask is None:
+            return None
+        if text in self._masked:
+            return self._masked[text]
+        masked = _substituted(text, self._mask, self._name)
+        if len(text) <= _MEMORY_CHARS:
+            if len(self._masked) >= self._memory:
+                self._masked.clear()
+            self._masked[text] = masked
+        return masked
 
     def _is_foreign(self, frame: Frame) -> bool:
         if not frame.in_app or self._paths is None:
@@ -357,24 +386,6 @@ def _path(path: str) -> str:
 def _place(module: str, filename: str, function: str) -> str:
     masked = (mask_sensitive(module), mask_sensitive(filename), mask_sensitive(function))
     return place_name(Frame(module=masked[0], filename=masked[1], function=masked[2]))
-
-
-def _masked(event: ErrorEvent, pattern: LinearPattern, name: str) -> ErrorEvent | None:
-    """Return the error with one more mask in the texts that grouping reads, or None when nothing matches."""
-    changes: dict[str, object] = {}
-    for field in ("message", "template"):
-        text = getattr(event, field)
-        if text and (masked := _substituted(text, pattern, name)) is not None:
-            changes[field] = masked
-    exceptions = tuple(_masked_value(exception, pattern, name) for exception in event.exceptions)
-    if any(new is not old for new, old in zip(exceptions, event.exceptions, strict=True)):
-        changes["exceptions"] = exceptions
-    return evolve(event, changes) if changes else None
-
-
-def _masked_value(exception: ExceptionInfo, pattern: LinearPattern, name: str) -> ExceptionInfo:
-    masked = _substituted(exception.value, pattern, name) if exception.value else None
-    return exception if masked is None else evolve(exception, {"value": masked})
 
 
 def _substituted(text: str, pattern: LinearPattern, name: str) -> str | None:

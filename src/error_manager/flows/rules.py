@@ -393,6 +393,8 @@ def _new_group(tally: _Tally, error: KeptError, before: Grouping | None, after: 
     if before is not None and was is None and ruled is None and before.version == after.version:
         return error.group_id
     new = ruled_fingerprint(event, ruled, version=after.version)
+    if new.group_id == error.group_id:
+        return error.group_id
     if before is not None and ruled_fingerprint(event, was, version=before.version).hash == new.hash:
         return error.group_id
     tally.examples.setdefault(new.group_id, (new.parts, event))

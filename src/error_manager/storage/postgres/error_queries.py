@@ -22,11 +22,14 @@ from error_manager.storage.base import ErrorDetail, ErrorFilter, ErrorRow, Page,
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.keyset import cursor_uuid, encode_cursor, time_cursor
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.group_edges import NEWEST, NEXT, PREVIOUS
 from error_manager.storage.postgres.pattern_filter import narrow
 from error_manager.storage.postgres.reader import ANY_TEXT, BEGINNING, END, Pool, Reader, some, text_query
 
 _SQL: Final = named.load("reading.sql")
 _COLUMNS: Final = _SQL["error_columns"]
+_NEIGHBORS: Final = _SQL["read_neighbors"].format(previous=PREVIOUS, next=NEXT)
+_LATEST: Final = _SQL["latest_error"].format(newest=NEWEST)
 _FIELDS: Final = {
     "severity": "severities",
     "module": "modules",
@@ -85,7 +88,7 @@ class ErrorQueries(Reader):
         created_at, version, dictionary, body, group, by, since, person, template = row[_DETAIL:]
         neighbors: dict[str, UUID] = dict(
             await self._rows(
-                _SQL["read_neighbors"],
+                _NEIGHBORS,
                 project=error.project_id,
                 pattern=error.pattern_id,
                 timestamp=error.timestamp,
@@ -107,7 +110,7 @@ class ErrorQueries(Reader):
         self, pattern_id: PatternId, *, project_ids: tuple[ProjectId, ...] = ()
     ) -> ErrorId | None:
         """Return the newest error of a pattern, or None when retention has removed all."""
-        rows = await self._rows(_SQL["latest_error"], projects=some(project_ids), pattern=pattern_id)
+        rows = await self._rows(_LATEST, projects=some(project_ids), pattern=pattern_id)
         return ErrorId(rows[0][0]) if rows else None
 
     async def _find(self, reference: UUID, project_ids: tuple[ProjectId, ...]) -> tuple[Any, ...] | None:

@@ -8,9 +8,11 @@ from error_manager.core.fingerprint import template_parts
 from error_manager.core.types import PatternId
 from error_manager.storage.base import GroupRow, PatternParts
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.group_edges import NEWEST
 from error_manager.storage.postgres.reader import Reader
 
 _SQL: Final = named.load("groups.sql")
+_GROUPS: Final = _SQL["read_groups"].format(newest=NEWEST)
 
 
 class GroupQueries(Reader):
@@ -18,7 +20,7 @@ class GroupQueries(Reader):
 
     async def groups(self, pattern_id: PatternId, *, limit: int = 100) -> tuple[GroupRow, ...]:
         """Return the groups of a pattern, most frequent first."""
-        rows = await self._rows(_SQL["read_groups"], id=pattern_id, limit=limit)
+        rows = await self._rows(_GROUPS, id=pattern_id, limit=limit)
         return tuple(
             GroupRow(
                 group=row[0],

@@ -29,6 +29,7 @@ from error_manager.storage.base import (
 )
 from error_manager.storage.keyset import cursor_number, encode_cursor, number_cursor, time_cursor
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.group_users import GROUPS_WITH_USERS, USER_DAYS
 from error_manager.storage.postgres.pattern_filter import PatternTerms, pattern_terms
 from error_manager.storage.postgres.reader import (
     BEGINNING,
@@ -45,6 +46,7 @@ from error_manager.storage.rollup import MINUTES_KEPT
 _SQL: Final = named.load("patterns.sql")
 _COLUMNS: Final = _SQL["pattern_columns"]
 _RELEASES: Final = _SQL["release_filter"]
+_USERS: Final = _SQL["read_users"].format(groups=GROUPS_WITH_USERS, days=USER_DAYS)
 _ROLLUPS: Final = {Bucket.HOUR: sql.Identifier("rollup_hour"), Bucket.DAY: sql.Identifier("rollup_day")}
 _STEP: Final = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
 _COUNT: Final = 22  # place of the count in a row, behind the columns; the sort value follows
@@ -188,7 +190,7 @@ class PatternQueries(Reader):
 
     async def users(self, pattern_id: PatternId, *, since: datetime | None = None) -> UserCounts:
         """Return how many users a pattern hit, in all and by UTC day from a time on."""
-        rows = await self._rows(_SQL["read_users"], id=pattern_id, since=since or BEGINNING)
+        rows = await self._rows(_USERS, id=pattern_id, since=since or BEGINNING)
         days = tuple((day, count) for day, count in rows if day is not None)
         return UserCounts(total=next(count for day, count in rows if day is None), days=days)
 

@@ -12,11 +12,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from error_manager.core.errors import NotFoundError
 from error_manager.core.types import GroupId, PatternId, PatternStatus, ProjectId, Severity
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.group_edges import NEWEST, OLDEST
+from error_manager.storage.postgres.group_users import GROUPS_WITH_USERS, USER_COUNT
 from error_manager.storage.postgres.reader import some
 from error_manager.storage.regrouping import (
     PERSON,
@@ -29,10 +32,20 @@ from error_manager.storage.regrouping import (
     joined_state,
 )
 
-_SQL: Final = named.load("groups.sql")
-_JOINED_USERS: Final = _SQL["joined_users"].format(count_new_users=named.load("store.sql")["count_new_users"])
+_NAMED: Final = named.load("groups.sql")
+_SQL: Final[Mapping[str, sql.SQL | sql.Composed]] = {
+    **_NAMED,
+    "joined_users": _NAMED["joined_users"].format(count_new_users=named.load("store.sql")["count_new_users"]),
+    "compared_users": _NAMED["compared_users"].format(groups=GROUPS_WITH_USERS, count=USER_COUNT),
+    "recount": _NAMED["recount"].format(groups=GROUPS_WITH_USERS, count=USER_COUNT),
+    "respan": _NAMED["respan"].format(oldest=OLDEST, newest=NEWEST),
+}
 _STATUS_SQL: Final = named.load("patterns.sql")
 _RANKS: Final = tuple(Severity)
+_MANY_USERS: Final = 1_000
+"""Fewer users that join a pattern are looked up among its users, one by one: 12 us each."""
+_SHARE: Final = 8
+"""So many times the users that join may be read instead: .3 us for each of their five days or so."""
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Line = dict[str, Any]
@@ -207,10 +220,17 @@ class Regroup:
 
     async def _joined_users(self, merges: Sequence[Merge]) -> dict[int, int]:
         """Return how many users the base of each merge gains, by its id."""
-        pairs = [(merge.base.id, member.id) for merge in merges for member in merge.joining]
-        values = {"bases": [base for base, _ in pairs], "joining": [number for _, number in pairs]}
-        cursor = await self.connection.execute(_JOINED_USERS, {**self._keys, **values})
-        return {pattern: count for _, pattern, count in await cursor.fetchall()}
+        ways: dict[str, list[Merge]] = {}
+        for merge in merges:
+            ways.setdefault("compared_users" if merge.is_even else "joined_users", []).append(merge)
+        gained: dict[int, int] = {}
+        for statement, chosen in ways.items():
+            pairs = [(merge.base.id, member.id) for merge in chosen for member in merge.joining]
+            rows = await self._rows(
+                statement, bases=[base for base, _ in pairs], joining=[number for _, number in pairs]
+            )
+            gained |= {pattern: count for _, pattern, count in rows}
+        return gained
 
     async def _placed(self, *, patterns: Sequence[int] = (), groups: Sequence[str] = ()) -> list[Placed]:
         rows = await self._rows("read_placed", patterns=list(patterns), groups=list(groups))
@@ -354,6 +374,12 @@ class Merge:
         """Return all members but the base."""
         base = self.base
         return tuple(member for member in self.members if member is not base)
+
+    @property
+    def is_even(self) -> bool:
+        """Return whether so many users join that reading the base's costs less than looking each up."""
+        users = sum(member.users for member in self.joining)
+        return users >= _MANY_USERS and users * _SHARE >= self.base.users
 
     def line(self, moved: Iterable[Placed], *, by: str) -> Line:
         """Return the target's line of history, with what an undo must know."""

@@ -9,10 +9,12 @@ from typing import Final
 from error_manager.core.types import PatternId, ProjectId
 from error_manager.storage.compression import BodyCodec
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.group_edges import NEWEST
 from error_manager.storage.postgres.reader import Pool, Reader
 from error_manager.storage.vectors import PatternKey, PatternSample
 
 _SQL: Final = named.load("indexing.sql")
+_SAMPLES: Final = _SQL["samples"].format(newest=NEWEST)
 _RULES: Final = named.load("rules.sql")
 
 
@@ -39,7 +41,7 @@ class PostgresSamples(Reader):
     async def _of_project(
         self, project_id: ProjectId, pattern_ids: Sequence[PatternId]
     ) -> list[PatternSample]:
-        rows = await self._rows(_SQL["samples"], project=project_id, patterns=list(pattern_ids))
+        rows = await self._rows(_SAMPLES, project=project_id, patterns=list(pattern_ids))
         codec = self._codec
         if not all(codec.knows(project_id, number) for *_, number, body in rows if body is not None):
             for number, content in await self._rows(_RULES["read_dictionaries"], project=project_id):

@@ -91,6 +91,22 @@ WITH came AS MATERIALIZED (
     JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
 ), {count_new_users}
 
+-- name: compared_users
+-- The same where many users join: what all have together, less what the base has.
+SELECT %(project)s::int, c.base, sum(c.users)::bigint
+FROM (
+    SELECT k.base, k.sign * ({count}) AS users
+    FROM (
+        SELECT %(project)s::int AS project_id, j.base, array_agg(j.joining) || j.base AS patterns, 1 AS sign
+        FROM unnest(%(bases)s::int[], %(joining)s::int[]) AS j (base, joining)
+        GROUP BY j.base
+        UNION ALL
+        SELECT DISTINCT %(project)s::int, base, ARRAY[base], -1 FROM unnest(%(bases)s::int[]) AS base
+    ) k
+    CROSS JOIN LATERAL ({groups}) h
+) c
+GROUP BY c.base
+
 -- name: touch_templates
 -- Workers read the templates again, with the texts that a person holds apart.
 UPDATE template_snapshots SET version = version + 1 WHERE project_id = %(project)s
@@ -103,11 +119,9 @@ FROM (
         (SELECT coalesce(sum(r.count), 0)::bigint
          FROM pattern_groups g JOIN rollup_day r ON r.project_id = g.project_id AND r.group_id = g.group_id
          WHERE g.project_id = %(project)s AND g.pattern_id = k.id) AS frequency,
-        (SELECT count(*) FROM (
-            SELECT DISTINCT u.user_key
-            FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-            WHERE g.project_id = %(project)s AND g.pattern_id = k.id) different) AS users
-    FROM unnest(%(ids)s::int[]) AS k (id)
+        {count} AS users
+    FROM (SELECT %(project)s::int AS project_id, id, ARRAY[id] AS patterns FROM unnest(%(ids)s::int[]) AS id) k
+    CROSS JOIN LATERAL ({groups}) h
 ) c
 WHERE p.project_id = %(project)s AND p.id = c.id
 
@@ -119,16 +133,8 @@ WITH spans AS (
         n.release AS newest_release, h.first_hour, h.last_hour, greatest(coalesce(g.severity_rank, 0), s.rank) AS rank,
         least(g.first_seen, o.timestamp) AS first_known, greatest(g.last_seen, n.timestamp) AS last_known
     FROM pattern_groups g
-    LEFT JOIN LATERAL (
-        SELECT e.timestamp FROM project_errors e
-        WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-        ORDER BY e.timestamp LIMIT 1
-    ) o ON true
-    LEFT JOIN LATERAL (
-        SELECT e.timestamp, e.release FROM project_errors e
-        WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-        ORDER BY e.timestamp DESC, e.id DESC LIMIT 1
-    ) n ON true
+    LEFT JOIN LATERAL ({oldest}) o ON true
+    LEFT JOIN LATERAL ({newest}) n ON true
     CROSS JOIN LATERAL (
         SELECT min(r.bucket) AS first_hour, max(r.bucket) AS last_hour FROM rollup_hour r
         WHERE r.project_id = g.project_id AND r.group_id = g.group_id
@@ -221,11 +227,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(r.count), 0)::bigint AS count FROM rollup_day r
     WHERE r.project_id = g.project_id AND r.group_id = g.group_id
 ) d
-LEFT JOIN LATERAL (
-    SELECT e.timestamp FROM project_errors e
-    WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-    ORDER BY e.timestamp DESC LIMIT 1
-) n ON true
+LEFT JOIN LATERAL ({newest}) n ON true
 LEFT JOIN pattern_history c ON c.project_id = g.project_id AND c.id = g.change_id
 LEFT JOIN persons who ON who.id = c.person_id
 WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s

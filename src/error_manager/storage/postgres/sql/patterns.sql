@@ -168,30 +168,18 @@ WHERE position <= %(values)s
 ORDER BY total DESC, key, position
 
 -- name: read_users
--- In all as the pattern counts them. By day: rows of one group are one user each; of several, one user may have more.
+-- In all as the pattern counts them, and by day.
 SELECT NULL::date, p.users
 FROM error_patterns p
 WHERE p.project_id = ANY (ARRAY(SELECT id FROM projects)) AND p.id = %(id)s
 UNION ALL
 SELECT d.day, d.count
-FROM (SELECT count(*) = 1 AS is_one FROM pattern_groups g
-    WHERE g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s) k
-CROSS JOIN LATERAL (
-    SELECT u.day, count(*) AS count
-    FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-    WHERE k.is_one AND g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
-        AND u.day >= %(since)s::date
-    GROUP BY u.day
-    UNION ALL
-    SELECT e.day, count(*)
-    FROM (
-        SELECT DISTINCT u.day, u.user_key
-        FROM pattern_groups g JOIN users u ON u.project_id = g.project_id AND u.group_id = g.group_id
-        WHERE NOT k.is_one AND g.project_id = ANY (ARRAY(SELECT id FROM projects)) AND g.pattern_id = %(id)s
-            AND u.day >= %(since)s::date
-    ) e
-    GROUP BY e.day
-) d
+FROM (
+    SELECT p.project_id, ARRAY[p.id] AS patterns FROM error_patterns p
+    WHERE p.project_id = ANY (ARRAY(SELECT id FROM projects)) AND p.id = %(id)s
+) k
+CROSS JOIN LATERAL ({groups}) h
+CROSS JOIN LATERAL ({days}) d
 ORDER BY 1 NULLS FIRST
 
 -- name: read_values

@@ -32,12 +32,26 @@ ORDER BY e.timestamp DESC, e.id DESC
 LIMIT %(limit)s
 
 -- name: list_pattern_errors
+-- Hour after hour, as in edge_of_group.
 SELECT {columns}
 FROM pattern_groups g
 CROSS JOIN LATERAL (
-    SELECT e.* FROM project_errors e
-    WHERE e.project_id = g.project_id AND e.group_id = g.group_id AND {filter} AND {text}
-    ORDER BY e.timestamp DESC, e.id DESC
+    SELECT e.*
+    FROM (
+        SELECT DISTINCT r.bucket FROM rollup_hour r
+        WHERE r.project_id = g.project_id AND r.group_id = g.group_id
+            AND r.bucket > %(since)s - interval '1 hour' AND r.bucket < %(until)s
+            AND (%(after)s::timestamptz IS NULL OR r.bucket <= %(after)s)
+        ORDER BY r.bucket DESC
+    ) h
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM project_errors e
+        WHERE e.project_id = g.project_id AND e.group_id = g.group_id
+            AND e.timestamp >= h.bucket AND e.timestamp < h.bucket + interval '1 hour' AND {filter} AND {text}
+        ORDER BY e.timestamp DESC, e.id DESC
+        LIMIT %(limit)s
+    ) e
+    ORDER BY h.bucket DESC, e.timestamp DESC, e.id DESC
     LIMIT %(limit)s
 ) e
 WHERE g.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
@@ -68,37 +82,50 @@ SELECT error_id, timestamp FROM event_ids
 WHERE project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects))) AND event_id = %(id)s
 LIMIT 1
 
+-- name: edge_of_group
+-- The newest (DESC) or oldest (ASC) error of the group "g" that meets a condition. Rollups say in which hours there may be
+-- any, so it is looked for there, hour after hour, until one is found. Asked of all time at once, the planner takes it that
+-- a group has errors everywhere, and reads all errors of a project in search of one of a group that has few or none.
+SELECT e.*
+FROM (
+    SELECT DISTINCT r.bucket FROM rollup_hour r
+    WHERE r.project_id = g.project_id AND r.group_id = g.group_id AND {hours}
+    ORDER BY r.bucket {order}
+) h
+CROSS JOIN LATERAL (
+    SELECT e.* FROM project_errors e
+    WHERE e.project_id = g.project_id AND e.group_id = g.group_id
+        AND e.timestamp >= h.bucket AND e.timestamp < h.bucket + interval '1 hour' AND {errors}
+    ORDER BY e.timestamp {order}, e.id {order} LIMIT 1
+) e
+ORDER BY h.bucket {order} LIMIT 1
+
+-- name: hours_before
+r.bucket <= %(timestamp)s
+
+-- name: errors_before
+(e.timestamp, e.id) < (%(timestamp)s, %(id)s::uuid)
+
+-- name: hours_after
+r.bucket > %(timestamp)s - interval '1 hour'
+
+-- name: errors_after
+(e.timestamp, e.id) > (%(timestamp)s, %(id)s::uuid)
+
 -- name: read_neighbors
 (SELECT 'previous', e.id
-FROM pattern_groups g
-CROSS JOIN LATERAL (
-    SELECT e.id, e.timestamp FROM project_errors e
-    WHERE e.project_id = g.project_id AND e.group_id = g.group_id AND e.timestamp <= %(timestamp)s
-        AND (e.timestamp, e.id) < (%(timestamp)s, %(id)s::uuid)
-    ORDER BY e.timestamp DESC, e.id DESC LIMIT 1
-) e
+FROM pattern_groups g CROSS JOIN LATERAL ({previous}) e
 WHERE g.project_id = %(project)s AND g.pattern_id = %(pattern)s
 ORDER BY e.timestamp DESC, e.id DESC LIMIT 1)
 UNION ALL
 (SELECT 'next', e.id
-FROM pattern_groups g
-CROSS JOIN LATERAL (
-    SELECT e.id, e.timestamp FROM project_errors e
-    WHERE e.project_id = g.project_id AND e.group_id = g.group_id AND e.timestamp >= %(timestamp)s
-        AND (e.timestamp, e.id) > (%(timestamp)s, %(id)s::uuid)
-    ORDER BY e.timestamp, e.id LIMIT 1
-) e
+FROM pattern_groups g CROSS JOIN LATERAL ({next}) e
 WHERE g.project_id = %(project)s AND g.pattern_id = %(pattern)s
 ORDER BY e.timestamp, e.id LIMIT 1)
 
 -- name: latest_error
 SELECT e.id
-FROM pattern_groups g
-CROSS JOIN LATERAL (
-    SELECT e.id, e.timestamp FROM project_errors e
-    WHERE e.project_id = g.project_id AND e.group_id = g.group_id
-    ORDER BY e.timestamp DESC, e.id DESC LIMIT 1
-) e
+FROM pattern_groups g CROSS JOIN LATERAL ({newest}) e
 WHERE g.project_id = ANY (coalesce(%(projects)s::int[], ARRAY(SELECT id FROM projects)))
     AND g.pattern_id = %(pattern)s
 ORDER BY e.timestamp DESC, e.id DESC LIMIT 1
