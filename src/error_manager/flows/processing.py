@@ -25,6 +25,7 @@ from error_manager.core.enricher import enrich
 from error_manager.core.errors import PoisonBatchError, RequestError, ValidationError
 from error_manager.core.fingerprint import TEMPLATE_PART
 from error_manager.core.ids import new_event_id, uuid7
+from error_manager.core.quick import evolve
 from error_manager.core.stacktext import with_stack
 from error_manager.core.types import (
     ErrorEvent,
@@ -33,7 +34,6 @@ from error_manager.core.types import (
     ItemCategory,
     OutcomeKind,
     ProjectId,
-    evolve,
 )
 from error_manager.core.validator import validate
 from error_manager.decoding.json_text import decode_json
