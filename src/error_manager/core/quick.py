@@ -21,24 +21,24 @@ def maker(kind: Callable[P, T]) -> Callable[P, T]:
     """Return a function that takes what the class takes, and makes the same value.
 
     Args:
-        kind: a frozen dataclass with slots, keywords only, without ``__post_init__``.
+        kind: a frozen dataclass with slots, keywords only, without ``__post_init__``; no field begins with _.
     """
-    names: dict[str, object] = {"kind": kind, "new": _twin(kind), "unset": _UNSET}
+    names: dict[str, object] = {"_kind": kind, "_new": _twin(kind), "_unset": _UNSET}
     parameters, lines = [], []
     for field in fields(kind):  # type: ignore[arg-type]  # a dataclass, see above
         name = value = field.name
         parameter = name
         if field.default is not MISSING:
-            names[f"default_{name}"] = field.default
-            parameter = f"{name}=default_{name}"
+            names[f"_default_{name}"] = field.default
+            parameter = f"{name}=_default_{name}"
         elif field.default_factory is not MISSING:
-            names[f"make_{name}"] = field.default_factory
-            parameter = f"{name}=unset"
-            value = f"make_{name}() if {name} is unset else {name}"
+            names[f"_make_{name}"] = field.default_factory
+            parameter = f"{name}=_unset"
+            value = f"_make_{name}() if {name} is _unset else {name}"
         parameters.append(parameter)
-        lines.append(f"    made.{name} = {value}\n")
-    source = f"def make(*, {', '.join(parameters)}):\n    made = new()\n{''.join(lines)}"
-    make: Callable[P, T] = _compiled(f"{source}    made.__class__ = kind\n    return made\n", names)
+        lines.append(f"    _made.{name} = {value}\n")
+    source = f"def make(*, {', '.join(parameters)}):\n    _made = _new()\n{''.join(lines)}"
+    make: Callable[P, T] = _compiled(f"{source}    _made.__class__ = _kind\n    return _made\n", names)
     return make
 
 
@@ -63,9 +63,9 @@ def evolve(value: T, changes: Mapping[str, object]) -> T:
 @cache
 def _copier(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401  # any dataclass with slots
     """Return a function that copies a value of the class and leaves the copy open."""
-    lines = "".join(f"    made.{field.name} = value.{field.name}\n" for field in fields(kind))
-    source = f"def make(value):\n    made = new()\n{lines}    return made\n"
-    copier: Callable[[Any], Any] = _compiled(source, {"new": _twin(kind)})
+    lines = "".join(f"    _made.{field.name} = value.{field.name}\n" for field in fields(kind))
+    source = f"def make(value):\n    _made = _new()\n{lines}    return _made\n"
+    copier: Callable[[Any], Any] = _compiled(source, {"_new": _twin(kind)})
     return copier
 
 

@@ -31,6 +31,21 @@ def test_defaults_are_those_of_the_class():
     assert first.parts is not second.parts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    kind: str
+    new: str = "n"
+    made: int = 1
+    value: int = 2
+    unset: list[int] = field(default_factory=list)
+
+
+def test_fields_may_have_any_name():
+    """No field is mistaken for a name of the maker."""
+    assert maker(Named)(kind="k", value=5) == Named(kind="k", value=5)
+    assert evolve(Named(kind="k"), {"made": 7}) == Named(kind="k", made=7)
+
+
 def test_wrong_fields_are_refused():
     """As the class refuses them: a missing field, an unknown one, one without its name."""
     for wrong in (make, lambda: make(name="a", color="red"), lambda: make("a")):

@@ -550,4 +550,5 @@ def _moved(
 
 
 def _ended(errors: Sequence[StoredError], outcome: OutcomeKind) -> list[OutcomeCount]:
-    return [_moved(e.project_id, _hour(e.created_at), outcome, "", 1) for e in errors]
+    minutes = Counter([(e.project_id, e.created_at.replace(second=0, microsecond=0)) for e in errors])
+    return [_moved(project, _hour(at), outcome, "", quantity) for (project, at), quantity in minutes.items()]
