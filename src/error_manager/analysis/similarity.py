@@ -19,9 +19,10 @@ from zlib import crc32
 from error_manager.core.in_app import is_in_app
 from error_manager.core.place import collapse, place_name, plain_function, plain_module
 from error_manager.core.plumbing import anchor, is_plumbing
+from error_manager.core.quick import evolve
 from error_manager.core.stack import masked_frame, named_frames, stack_of, told_exceptions
 from error_manager.core.text_mask import mask_line, mask_message, mask_sensitive
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame, evolve
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame
 from error_manager.core.value_mask import WILDCARD
 
 VERSION: Final = 1

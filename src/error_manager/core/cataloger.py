@@ -6,10 +6,12 @@ import re
 from typing import Final
 
 from error_manager.core.fingerprint import FORMER, fingerprint
+from error_manager.core.quick import maker
 from error_manager.core.rules import RuleSet
 from error_manager.core.text_mask import mask_message
 from error_manager.core.types import CatalogEntry, ErrorEvent, ExceptionInfo, Frame
 
+_entry_of: Final = maker(CatalogEntry)
 MODULE_CHARS: Final = 100
 ERROR_CODE_CHARS: Final = 50
 TITLE_CHARS: Final = 200
@@ -55,7 +57,7 @@ def catalog(
         former: the version of the fingerprint whose groups the error is also looked up by; None = none.
     """
     crash = crashing_frame(event)
-    return CatalogEntry(
+    return _entry_of(
         module=cut_left(_module(event, crash), MODULE_CHARS),
         error_code=cut_left(_error_code(event), ERROR_CODE_CHARS),
         severity=event.severity,

@@ -9,7 +9,7 @@ references, no long counted repetition. Each finds candidates in linear time; a 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntFlag, auto
 from typing import Final
 
 from error_manager.core.detection import (
@@ -43,13 +43,30 @@ from error_manager.core.detection import (
 )
 
 
-class Need(IntEnum):
-    """What a text must have before a detector is tried; each is looked for once per text."""
+class Need(IntFlag):
+    """What a text must have before a detector is tried; all are looked for once per text (``signs_of``)."""
 
     NOTHING = 0
-    DIGITS = 1
-    LONG_WORD = 2
-    ASSIGNMENT = 3
+    SPACE = auto()
+    AT = auto()
+    SLASH = auto()
+    """``/`` or a backslash."""
+    ASSIGNMENT = auto()
+    """``:``, ``=``, ``%3`` (an encoded one) or the end of a tag."""
+    DASHES = auto()
+    """Two of them."""
+    DOTS = auto()
+    """Three of them."""
+    COLONS = auto()
+    """Two of them, and digits."""
+    PAIRS = auto()
+    """Five colons or dashes, and digits."""
+    CALL = auto()
+    """What parts the digits of a telephone number."""
+    NUMBER = auto()
+    """The twelve digits of the shortest card, or the fifteen signs of the shortest account number."""
+    PREFIXED = auto()
+    """A word of 13 signs, and a sign that every well-known prefix of a key has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +109,7 @@ SECRET_DETECTORS: Final = (
         pattern=(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z0-9 ]{0,20}-----((?:[^-]|-[^-])+)"),
         mask=SECRET,
         check=first_group,
+        need=Need.DASHES,
         needles=("-----BEGIN",),
     ),
     Detector(
@@ -131,7 +149,7 @@ SECRET_DETECTORS: Final = (
         ),
         mask=SECRET,
         check=vendor,
-        need=Need.LONG_WORD,
+        need=Need.PREFIXED,
         needles=(
             "AKIA",
             "ASIA",
@@ -194,6 +212,7 @@ SECRET_DETECTORS: Final = (
         pattern=r"://([^ \t\r\n/?#:\"'<>]{0,200}:[^ \t\r\n/\"'<>]{1,200})@",
         mask=URL_CREDENTIALS,
         check=first_group,
+        need=Need.AT,
         needles=("://",),
     ),
     Detector(
@@ -203,6 +222,7 @@ SECRET_DETECTORS: Final = (
         ),
         mask=SECRET,
         check=header,
+        need=Need.ASSIGNMENT,
         needles=("authorization", "cookie"),
         is_lowered=True,
     ),
@@ -211,6 +231,7 @@ SECRET_DETECTORS: Final = (
         pattern=r"(?i)\b(?:bearer|basic) {1,3}([A-Za-z0-9._~+/=-]{6,})",
         mask=SECRET,
         check=credential,
+        need=Need.SPACE,
         needles=("bearer ", "basic "),
         is_lowered=True,
     ),
@@ -231,6 +252,7 @@ SECRET_DETECTORS: Final = (
         pattern=r"(?i)(password|identified by)( {1,3})('[^']*'?)",
         mask=SECRET,
         check=key_value,
+        need=Need.SPACE,
         needles=("password '", "identified by '"),
         is_lowered=True,
     ),
@@ -242,60 +264,56 @@ PERSONAL_DETECTORS: Final = (
         pattern=rf"[^ \t\r\n@<>()\[\]{{}},;:\"'=|\\/&?!`]{{1,64}}@{_LABEL}(?:\.{_LABEL})+",
         mask=EMAIL,
         check=email,
-        needles=("@",),
+        need=Need.AT,
     ),
     Detector(
         name="iban",
         pattern=r"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11,30}\b",
         mask=IBAN,
         check=iban,
-        need=Need.DIGITS,
+        need=Need.NUMBER,
     ),
     Detector(
         name="imei",
         pattern=r"\b[0-9]{15}\b",
         mask=DEVICE,
         check=imei,
-        need=Need.DIGITS,
+        need=Need.NUMBER,
     ),
     Detector(
         name="card",
         pattern=r"\b[0-9](?:[ -]?[0-9]){11,18}\b",
         mask=CARD,
         check=card,
-        need=Need.DIGITS,
+        need=Need.NUMBER,
     ),
     Detector(
         name="mac",
         pattern=r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b",
         mask=DEVICE,
         check=mac,
-        needles=(":", "-"),
-        need=Need.DIGITS,
+        need=Need.PAIRS,
     ),
     Detector(
         name="ipv6",
         pattern=r"(?:[0-9A-Fa-f]{0,4}:){2,8}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4})",
         mask=IP,
         check=ipv6,
-        needles=("::", ":"),
-        need=Need.DIGITS,
+        need=Need.COLONS,
     ),
     Detector(
         name="ipv4",
         pattern=r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b",
         mask=IP,
         check=ipv4,
-        needles=(".",),
-        need=Need.DIGITS,
+        need=Need.DOTS,
     ),
     Detector(
         name="ssn",
         pattern=r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b",
         mask=SSN,
         check=ssn,
-        needles=("-",),
-        need=Need.DIGITS,
+        need=Need.DASHES,
     ),
     Detector(
         name="phone",
@@ -305,8 +323,7 @@ PERSONAL_DETECTORS: Final = (
         ),
         mask=PHONE,
         check=phone,
-        needles=("+", ")", "-", "."),
-        need=Need.DIGITS,
+        need=Need.CALL,
     ),
     Detector(
         name="user_path",
@@ -316,6 +333,7 @@ PERSONAL_DETECTORS: Final = (
         ),
         mask=USER,
         check=user_path,
+        need=Need.SLASH,
         needles=("/home/", "/Users/", "\\Users\\", "Settings\\"),
     ),
 )

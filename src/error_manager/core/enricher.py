@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from error_manager.core.types import ErrorEvent, FieldNote, evolve
+from error_manager.core.quick import evolve
+from error_manager.core.types import ErrorEvent, FieldNote
 
 MAX_DRIFT: Final = timedelta(seconds=60)
 """A client's clock that is further off shifts the time of its errors (design, schema rules)."""

@@ -22,12 +22,14 @@ from error_manager.core.place import (
     plain_module,
 )
 from error_manager.core.plumbing import anchor
+from error_manager.core.quick import maker
 from error_manager.core.rule_form import PLACEHOLDER
 from error_manager.core.rules import TAG_PREFIX, Ruled, RuleSet, tag_texts
 from error_manager.core.stack import masked_frame, named_frames, stack_of, told_exceptions
 from error_manager.core.text_mask import mask_line, mask_message, mask_sensitive
 from error_manager.core.types import ErrorEvent, ExceptionInfo, Fingerprint, Frame
 
+_fingerprint_of: Final = maker(Fingerprint)
 VERSION: Final = 1
 MESSAGE_PART: Final = "message: "
 """What the parts of a bare message begin with."""
@@ -126,7 +128,7 @@ def ruled_fingerprint(event: ErrorEvent, ruled: Ruled | None, *, version: int = 
 def _hashed(parts: Sequence[str], version: int, *, rules: tuple[int, ...] = ()) -> Fingerprint:
     text = "\x1f".join((str(version), *parts))
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return Fingerprint(version=version, parts=tuple(parts), hash=digest, rules=rules)
+    return _fingerprint_of(version=version, parts=tuple(parts), hash=digest, rules=rules)
 
 
 def _ruled_parts(ruled: Ruled, version: int) -> list[str]:

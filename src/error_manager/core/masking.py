@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from error_manager.core.detection import IP, Match, quoted_key_value
-from error_manager.core.detectors import DETECTORS, Detector
+from error_manager.core.detectors import DETECTORS, Detector, Need
 from error_manager.core.limits import MAX_TEXT_CHARS, cut_text
 
 _SLACK_CHARS: Final = 4_096
@@ -22,6 +23,9 @@ _KNOWN_CHARS: Final = 1_100
 """Texts up to this length that need no mask are remembered: names and lines of code come again."""
 _DIGITS: Final = re.compile(r"[0-9][0-9 .()+:-]{0,3}[0-9a-fA-F]", re.ASCII)
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_+/=-]{13}", re.ASCII)
+_LONG_WORD_CHARS: Final = 13
+_NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){11}|[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11}", re.ASCII)
+_NUMBER_CHARS: Final = 12
 SHORTEST_CHARS: Final = 6
 """``a@b.de``: nothing shorter is masked."""
 _SHORT_CHARS: Final = 512
@@ -29,6 +33,9 @@ _SHORT_CHARS: Final = 512
 quadratic is harmless at this length (0.3 ms at most)."""
 _KNOWN_DIRTY: Final = 2_048
 """Texts that needed masks are remembered with what was found: the same locals stand in frame after frame."""
+_SPACE, _AT, _SLASH, _ASSIGNMENT = (int(need) for need in (Need.SPACE, Need.AT, Need.SLASH, Need.ASSIGNMENT))
+_DASHES, _DOTS, _COLONS, _PAIRS = (int(need) for need in (Need.DASHES, Need.DOTS, Need.COLONS, Need.PAIRS))
+_CALL, _NUMBERED, _PREFIXED = (int(need) for need in (Need.CALL, Need.NUMBER, Need.PREFIXED))
 _PASSES: Final = 4
 """Masking one thing may uncover another (a mask ends a word); rounds go on until nothing changes."""
 
@@ -62,8 +69,8 @@ class TextMasker:
 
     def __init__(self, compile_pattern: CompilePattern = compile_standard) -> None:
         """Compile every detector: with ``compile_standard``, or with RE2's ``compile`` in the server."""
-        self._detectors = tuple((detector, compile_pattern(detector.pattern)) for detector in DETECTORS)
-        self._short = tuple((detector, compile_standard(detector.pattern)) for detector in DETECTORS)
+        self._long = tuple(compile_pattern(detector.pattern) for detector in DETECTORS)
+        self._short = tuple(compile_standard(detector.pattern) for detector in DETECTORS)
         self._dirty: dict[tuple[str, bool], tuple[str, tuple[Finding, ...]]] = {}
         self.clean: set[str] = set()
         """Short texts that are known to need no mask; callers may ask it for many texts at once."""
@@ -121,23 +128,71 @@ class TextMasker:
         return text
 
     def _masked_once(self, text: str, findings: list[Finding] | None, *, is_code: bool) -> str:
-        lowered = text.lower()
-        has = (  # in the order of Need
-            True,
-            _DIGITS.search(text) is not None,
-            _LONG_WORD.search(text) is not None,
-            ":" in text or "=" in text or "%3" in text or "</" in text,
-        )
-        for detector, pattern in self._short if len(text) <= _SHORT_CHARS else self._detectors:
-            if not has[detector.need]:
-                continue
-            if not _has_needle(detector.needles, lowered if detector.is_lowered else text):
-                continue
-            replaced = _replaced(text, detector, pattern, findings, is_code=is_code)
-            if replaced is not text:
-                text = replaced
-                lowered = text.lower()
-        return text
+        signs, done = signs_of(text), -1
+        is_short = len(text) <= _SHORT_CHARS
+        while True:
+            lowered = ""
+            for place, detector in _worth_trying(signs):
+                if place <= done:
+                    continue
+                if detector.is_lowered:
+                    lowered = lowered or text.lower()
+                if not _has_needle(detector.needles, lowered if detector.is_lowered else text):
+                    continue
+                pattern = self._short[place] if is_short else self._long[place]
+                replaced = _replaced(text, detector, pattern, findings, is_code=is_code)
+                if replaced is not text:
+                    text, done = replaced, place
+                    signs |= signs_of(text)
+                    is_short = len(text) <= _SHORT_CHARS
+                    break
+            else:
+                return text
+
+
+def signs_of(text: str) -> int:  # noqa: C901  # a sign a line: 15 texts of each error come here
+    """Return which ``Need`` a text has: no match of a detector is without the detector's own."""
+    signs = 0
+    if " " in text:
+        signs |= _SPACE
+    if "@" in text:
+        signs |= _AT
+    if "/" in text or "\\" in text:
+        signs |= _SLASH
+    colons, dots, dashes = text.count(":"), text.count("."), text.count("-")
+    if colons or "=" in text or "%3" in text or "</" in text:
+        signs |= _ASSIGNMENT
+    if dashes > 1:
+        signs |= _DASHES | _CALL
+    if dots > 1:
+        signs |= _CALL | _DOTS if dots > 2 else _CALL
+    if "+" in text or ")" in text:
+        signs |= _CALL
+    if (colons > 1 or colons + dashes > 4) and _DIGITS.search(text) is not None:
+        if colons > 1:
+            signs |= _COLONS
+        if colons + dashes > 4:
+            signs |= _PAIRS
+    size = len(text)
+    if size >= _NUMBER_CHARS and _NUMBER.search(text) is not None:
+        signs |= _NUMBERED
+    if (
+        size >= _LONG_WORD_CHARS
+        and (colons or dots or dashes or "_" in text or "A" in text or "S" in text or "dapi" in text)
+        and _LONG_WORD.search(text) is not None
+    ):
+        signs |= _PREFIXED
+    return signs
+
+
+@lru_cache(maxsize=4_096)  # of 2,048 combinations
+def _worth_trying(signs: int) -> tuple[tuple[int, Detector], ...]:
+    """Return the detectors, with their places, that can find something in a text with these signs."""
+    return tuple(
+        (place, detector)
+        for place, detector in enumerate(DETECTORS)
+        if detector.need == Need.NOTHING or detector.need & signs
+    )
 
 
 def _has_needle(needles: tuple[str, ...], text: str) -> bool:

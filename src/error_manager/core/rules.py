@@ -15,9 +15,10 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from error_manager.core.place import place_name
+from error_manager.core.quick import evolve
 from error_manager.core.sensitive_key import is_sensitive_key
 from error_manager.core.text_mask import mask_sensitive
-from error_manager.core.types import ErrorEvent, Frame, evolve
+from error_manager.core.types import ErrorEvent, Frame
 
 TAG_PREFIX: Final = "tag."
 FRAME_FIELDS: Final = ("path", "function", "module", "frame")

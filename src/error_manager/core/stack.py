@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from error_manager.core.place import is_nested
+from error_manager.core.quick import evolve
 from error_manager.core.text_mask import are_clean, mask_sensitive
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame, evolve
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame
 
 
 def told_exceptions(exceptions: tuple[ExceptionInfo, ...]) -> tuple[ExceptionInfo, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from error_manager.core.limits import MAX_TEXT_CHARS, cut_text_middle
-from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame, evolve
+from error_manager.core.quick import evolve
+from error_manager.core.types import ErrorEvent, ExceptionInfo, Frame
 
 _JVM: Final = frozenset({"java", "kotlin", "scala", "groovy", "android"})
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NewType, TypeVar
+from typing import NewType
 from uuid import UUID
 
 from error_manager.core.severity import Severity as Severity  # noqa: PLC0414  # a word for every layer, said again here
@@ -25,30 +25,6 @@ GroupId = NewType("GroupId", bytes)
 """16 bytes: one fingerprint of one fingerprint version; the map ``pattern_groups`` says its pattern."""
 
 JsonObject = Mapping[str, object]
-
-T = TypeVar("T")
-_set: Final = object.__setattr__
-
-
-def evolve(value: T, changes: Mapping[str, object]) -> T:
-    """Return a copy of one of the frozen values below with some fields changed.
-
-    What ``dataclasses.replace`` does, in half its time: an error has a dozen parts that masking changes.
-
-    Args:
-        value: an instance of a dataclass with slots and without ``__post_init__``.
-        changes: new values by the names of its fields.
-
-    Raises:
-        AttributeError: ``changes`` names no field.
-    """
-    kind = type(value)
-    copy = kind.__new__(kind)
-    for name in kind.__slots__:  # type: ignore[attr-defined]  # every value here has slots
-        _set(copy, name, getattr(value, name))
-    for name, changed in changes.items():
-        _set(copy, name, changed)
-    return copy
 
 
 class OutcomeKind(StrEnum):

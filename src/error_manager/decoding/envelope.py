@@ -13,6 +13,7 @@ from typing import Final
 from error_manager.core.errors import MalformedPayloadError, PayloadTooLargeError
 from error_manager.core.ids import parse_event_id
 from error_manager.core.limits import MAX_LABEL_CHARS
+from error_manager.core.quick import maker
 from error_manager.core.types import EventId, ItemCategory, JsonObject
 from error_manager.decoding.json_text import clean, decode_json
 from error_manager.decoding.times import parse_time
@@ -20,6 +21,8 @@ from error_manager.decoding.times import parse_time
 MAX_ITEMS: Final = 100
 MAX_HEADER_BYTES: Final = 8_192
 """Longest line that an envelope or item header may have."""
+_PLAIN_DEPTH: Final = 32
+"""A header with no more brackets is not too deep."""
 _CATEGORIES: Final[Mapping[str, ItemCategory]] = {
     "event": ItemCategory.ERROR,
     "attachment": ItemCategory.ATTACHMENT,
@@ -63,6 +66,10 @@ class Envelope:
     items: tuple[EnvelopeItem, ...] = ()
 
 
+_header_of: Final = maker(EnvelopeHeader)
+_item_of: Final = maker(EnvelopeItem)
+
+
 def split_envelope(body: bytes) -> Envelope:
     """Return the envelope's header and items; payloads are not looked into.
 
@@ -82,7 +89,7 @@ def split_envelope(body: bytes) -> Envelope:
         kind = item_header.get("type")
         if not isinstance(kind, str) or not kind:
             raise MalformedPayloadError("An item of the envelope has no type.")
-        items.append(EnvelopeItem(type=kind[:MAX_LABEL_CHARS], payload=payload, header=item_header))
+        items.append(_item_of(type=kind[:MAX_LABEL_CHARS], payload=payload, header=item_header))
     return Envelope(header=header, items=tuple(items))
 
 
@@ -101,7 +108,7 @@ def sdk_text(sdk: object) -> str:
 
 def _header(members: dict[str, object]) -> EnvelopeHeader:
     dsn = members.get("dsn")
-    return EnvelopeHeader(
+    return _header_of(
         event_id=parse_event_id(members.get("event_id")),
         sent_at=parse_time(members.get("sent_at")),
         dsn=dsn if isinstance(dsn, str) else "",
@@ -127,8 +134,10 @@ def _skip_blank(body: bytes, place: int) -> int:
 
 
 def _object(line: bytes) -> dict[str, object]:
-    # clean() also where the bytes are proper: a header is small and ends up in the ledger and in logs.
-    members = clean(decode_json(line))
+    members = decode_json(line)
+    if not line.isascii() or b"\\" in line or line.count(b"{") + line.count(b"[") > _PLAIN_DEPTH:
+        # Also where the bytes are proper: a header is small and ends up in the ledger and in logs.
+        members = clean(members)
     if not isinstance(members, dict):
         raise MalformedPayloadError("A header of the envelope is not a JSON object.")
     return members

@@ -19,6 +19,7 @@ from error_manager.core.limits import (
     MAX_MESSAGE_CHARS,
     MAX_NAME_CHARS,
 )
+from error_manager.core.quick import maker
 from error_manager.core.types import ErrorEvent, EventId, ExceptionInfo, Frame, ItemCategory
 from error_manager.decoding.envelope import sdk_text
 from error_manager.decoding.messages import NO_MESSAGE, exception_message, interpolate
@@ -30,6 +31,7 @@ from error_manager.decoding.severity import read_severity
 from error_manager.decoding.text_stack import EXTRA_KEYS, with_text_stack
 from error_manager.decoding.times import parse_time
 
+_event_of: Final = maker(ErrorEvent)
 _LEGACY_EXCEPTION: Final = "sentry.interfaces.Exception"
 _LEGACY_STACK: Final = "sentry.interfaces.Stacktrace"
 _LEGACY_MESSAGE: Final = "sentry.interfaces.Message"
@@ -136,7 +138,7 @@ def _error(value: dict[str, object], received_at: datetime, event_id: EventId) -
     trace = trace if isinstance(trace, dict) else {}
     timestamp, original = _time(reader, get("timestamp"), received_at)
     modules = get("modules")
-    return ErrorEvent(
+    return _event_of(
         event_id=event_id,
         timestamp=timestamp,
         message=message or exception_message(exceptions) or transaction or NO_MESSAGE,

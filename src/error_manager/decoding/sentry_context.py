@@ -6,10 +6,14 @@ from typing import Final
 from urllib.parse import urlencode
 
 from error_manager.core.limits import MAX_BREADCRUMBS, MAX_LABEL_CHARS, MAX_TEXT_CHARS, cut_text
+from error_manager.core.quick import maker
 from error_manager.core.types import Breadcrumb, Request, User
 from error_manager.decoding.reader import FieldReader, kind_name
 from error_manager.decoding.times import parse_time
 
+_breadcrumb_of: Final = maker(Breadcrumb)
+_user_of: Final = maker(User)
+_request_of: Final = maker(Request)
 _USER_FIELDS: Final = ("id", "email", "username", "ip_address")
 
 
@@ -42,7 +46,7 @@ def read_user(reader: FieldReader, value: object) -> User | None:
     others = {name: member for name, member in value.items() if name not in texts and member is not None}
     data = reader.mapping(others, "data") if others else {}
     reader.path = ""
-    return User(**texts, data=data) if data or any(texts.values()) else None
+    return _user_of(**texts, data=data) if data or any(texts.values()) else None
 
 
 def read_request(reader: FieldReader, value: object) -> Request | None:
@@ -54,7 +58,7 @@ def read_request(reader: FieldReader, value: object) -> Request | None:
         reader.note("request", f"dropped: expected an object, got {kind_name(value)}")
         return None
     reader.path = "request"
-    request = Request(
+    request = _request_of(
         url=reader.text(value.get("url"), "url"),
         method=reader.text(value.get("method"), "method", MAX_LABEL_CHARS),
         query_string=_query_string(reader, value.get("query_string")),
@@ -76,7 +80,7 @@ def _breadcrumb(reader: FieldReader, value: dict[str, object]) -> Breadcrumb:
     data = get("data")
     if isinstance(data, str):
         data = {"data": data}
-    return Breadcrumb(
+    return _breadcrumb_of(
         timestamp=time,
         category=reader.text(get("category"), "category", MAX_LABEL_CHARS),
         message=reader.json_text(get("message"), "message"),

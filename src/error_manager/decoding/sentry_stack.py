@@ -17,6 +17,7 @@ from error_manager.core.limits import (
     MAX_TEXT_CHARS,
     cut_middle,
 )
+from error_manager.core.quick import maker
 from error_manager.core.types import ExceptionInfo, Frame
 from error_manager.decoding.exception_tree import repair_tree
 from error_manager.decoding.reader import FieldReader, kind_name
@@ -28,6 +29,8 @@ from error_manager.decoding.sentry_wire import (
     WireStack,
 )
 
+_frame_of: Final = maker(Frame)
+_exception_of: Final = maker(ExceptionInfo)
 _NO_MECHANISM: Final[dict[str, object]] = {}
 _NO_WIRE_MECHANISM: Final = WireMechanism()
 
@@ -99,7 +102,7 @@ def _exception(
     mechanism = found if isinstance(found, dict) else _NO_MECHANISM
     handled = mechanism.get("handled")
     frames = read_stack(reader, value.get("stacktrace") or value.get("raw_stacktrace"), path, platform)
-    exception = ExceptionInfo(
+    exception = _exception_of(
         type=reader.text(value.get("type"), "type", MAX_NAME_CHARS),
         value=reader.json_text(value.get("value"), "value"),
         module=reader.text(value.get("module"), "module", MAX_NAME_CHARS),
@@ -120,7 +123,7 @@ def _typed_exception(value: WireException, platform: str) -> ExceptionInfo | Non
     """Return what ``_exception`` returns for an exception whose types and caps the parser has checked."""
     mechanism = value.mechanism or _NO_WIRE_MECHANISM
     frames = _typed_frames(value.stacktrace, platform)
-    exception = ExceptionInfo(
+    exception = _exception_of(
         type=value.type or "",
         value=value.value or "",
         module=value.module or "",
@@ -153,7 +156,7 @@ def _typed_frame(value: WireFrame, platform: str) -> Frame:
             module=value.module or "",
             package=value.package or "",
         )
-    return Frame(
+    return _frame_of(
         function=value.function or "",
         module=value.module or "",
         filename=value.filename or "",
@@ -183,7 +186,7 @@ def _frame(reader: FieldReader, value: dict[str, object], platform: str) -> Fram
             platform=platform, filename=filename, abs_path=abs_path, module=module, package=package
         )
     variables = get("vars")
-    return Frame(
+    return _frame_of(
         function=function,
         module=module,
         filename=filename,

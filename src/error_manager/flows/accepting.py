@@ -27,6 +27,7 @@ from error_manager.core.errors import (
     ValidationError,
 )
 from error_manager.core.ids import EVENT_ID_BYTES, new_event_id, parse_event_id
+from error_manager.core.quick import maker
 from error_manager.core.types import EventId, FieldError, ItemCategory, OutcomeKind
 from error_manager.decoding.batch import BatchItem, split_batch
 from error_manager.decoding.envelope import (
@@ -44,6 +45,7 @@ from error_manager.flows.services import AcceptServices
 from error_manager.security.ingest_key import KEY, parse_dsn
 from error_manager.storage.base import Grant, InboxRecord, IngestKey, RecordKind
 
+_record_of: Final = maker(InboxRecord)
 _WHERE: Final = "Use the DSN that the page Connect of the project shows."
 _FULL_RETRY_S: Final = 30
 _STARTING_RETRY_S: Final = 2
@@ -287,7 +289,7 @@ def _event_record(
     *,
     event_id: EventId | None = None,
 ) -> InboxRecord:
-    return InboxRecord(
+    return _record_of(
         kind=RecordKind.SENTRY_EVENT,
         project_id=key.project_id,
         received_at=svc.clock(),
@@ -337,7 +339,7 @@ def _check_item(svc: AcceptServices, index: int, item: BatchItem, received_at: d
 def _native_record(
     svc: AcceptServices, key: IngestKey, request: Submission, raw: bytes, result: ItemResult
 ) -> InboxRecord:
-    return InboxRecord(
+    return _record_of(
         kind=RecordKind.NATIVE,
         project_id=key.project_id,
         received_at=svc.clock(),

@@ -25,6 +25,7 @@ from error_manager.core.enricher import enrich
 from error_manager.core.errors import PoisonBatchError, RequestError, ValidationError
 from error_manager.core.fingerprint import TEMPLATE_PART
 from error_manager.core.ids import new_event_id, uuid7
+from error_manager.core.quick import evolve, maker
 from error_manager.core.stacktext import with_stack
 from error_manager.core.types import (
     ErrorEvent,
@@ -33,7 +34,6 @@ from error_manager.core.types import (
     ItemCategory,
     OutcomeKind,
     ProjectId,
-    evolve,
 )
 from error_manager.core.validator import validate
 from error_manager.decoding.json_text import decode_json
@@ -58,6 +58,7 @@ from error_manager.storage.base import (
 
 ATTEMPTS: Final = 3
 """How often an item that fails is tried before it becomes a dead letter."""
+_stored_of: Final = maker(StoredError)
 _KEY_BYTES: Final = 16
 _NO_BULK: Final[Mapping[str, object]] = {
     "frames": (),
@@ -236,7 +237,7 @@ def _stored(
 ) -> StoredError:
     template = svc.templates.match(project.id, event)
     entry = catalog(event, svc.projects.rules(project.id), template_id=template.id if template else None)
-    return StoredError(
+    return _stored_of(
         error_id=ErrorId(uuid7(event.timestamp, svc.randomness(10))),
         project_id=project.id,
         event=_without_bulk(with_stack(event)),

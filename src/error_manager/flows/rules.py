@@ -23,6 +23,7 @@ from error_manager.analysis.regrouping import Part, Plan, plan
 from error_manager.core.cataloger import catalog
 from error_manager.core.errors import NotFoundError, StorageError, ValidationError
 from error_manager.core.fingerprint import VERSION, VERSIONS, ruled_fingerprint, template_parts
+from error_manager.core.quick import evolve
 from error_manager.core.rule_form import MAX_NOTE_CHARS, MAX_RULES, NO_NUL, NUL, check_rules
 from error_manager.core.rules import GroupingRule, Ruled, RuleSet
 from error_manager.core.text_mask import remember_masked
@@ -33,7 +34,6 @@ from error_manager.core.types import (
     GroupId,
     PatternId,
     ProjectId,
-    evolve,
 )
 from error_manager.decoding.native import decode_stored
 from error_manager.decoding.stored import decode_grouped

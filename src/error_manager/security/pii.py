@@ -16,6 +16,7 @@ from typing import Final
 from error_manager.core.detection import EMAIL, IP, SECRET
 from error_manager.core.limits import MAX_NOTES
 from error_manager.core.masking import SHORTEST_CHARS, CompilePattern, Finding, TextMasker, compile_standard
+from error_manager.core.quick import evolve
 from error_manager.core.sensitive_key import is_sensitive_key
 from error_manager.core.types import (
     Breadcrumb,
@@ -25,7 +26,6 @@ from error_manager.core.types import (
     Frame,
     Request,
     User,
-    evolve,
 )
 
 _EVENT_TEXTS: Final = (
@@ -192,23 +192,32 @@ class Masker:
         renamed: dict[str, str] = {}
         for key, value in values.items():
             if key in plain:
-                if type(value) is dict:
-                    masked = self._handed_on(key, value, path, walk)
-                    if masked is not value:
-                        changed[key] = masked
+                kind = type(value)
+                if kind is str:
+                    if value in clean:
+                        continue
+                    masked: object = self._text(value, f"{path}.{key}", walk)  # type: ignore[arg-type]  # a str
+                elif kind is dict:
+                    masked = self._handed_on(key, value, path, walk)  # type: ignore[arg-type]  # a dict
+                elif self._are_clean((value,)):
                     continue
-                if value in clean if type(value) is str else self._are_clean((value,)):
-                    continue
-            if (name := self._masker.mask(key, walk.findings)) is not key and name != key:
-                renamed[key] = name
-            elif not is_sensitive_key(key):
-                self._remember_key(key)
-            masked = self._entry(key, value, f"{path}.{name}", walk)
+                else:
+                    masked = self._value(value, f"{path}.{key}", walk)
+            else:
+                masked = self._first_seen(key, value, path, walk, renamed)
             if masked is not value:
                 changed[key] = masked
         if renamed:
             return {renamed.get(key, key): changed.get(key, value) for key, value in values.items()}
         return {**values, **changed} if changed else values
+
+    def _first_seen(self, key: str, value: object, path: str, walk: _Walk, renamed: dict[str, str]) -> object:
+        """Mask a name that is not known to be plain, and what stands under it."""
+        if (name := self._masker.mask(key, walk.findings)) is not key and name != key:
+            renamed[key] = name
+        elif not is_sensitive_key(key):
+            self._remember_key(key)
+        return self._entry(key, value, f"{path}.{name}", walk)
 
     def _handed_on(self, key: str, value: dict[str, object], path: str, walk: _Walk) -> object:
         """Mask a nested object, once for all frames that hand it on under the same (plain) name."""

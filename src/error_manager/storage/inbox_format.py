@@ -20,10 +20,12 @@ import msgspec
 import zstandard
 
 from error_manager.core.errors import InboxCorruptError, SealError
+from error_manager.core.quick import maker
 from error_manager.core.types import EventId, ItemCategory, OutcomeKind, ProjectId
 from error_manager.security.encryption import Sealer
 from error_manager.storage.base import InboxRecord, ReceivedCount, RecordKind
 
+_record_of: Final = maker(InboxRecord)
 FORMAT: Final = 1
 """``PRAGMA user_version`` of the segments this version writes and reads."""
 SCHEMA: Final = f"""
@@ -137,7 +139,7 @@ class RecordCodec:
             packed = self._decoder.decode(plain)
         except (SealError, msgspec.MsgspecError) as error:
             raise InboxCorruptError(f"A record cannot be opened: {error}") from error
-        return InboxRecord(
+        return _record_of(
             kind=packed.kind,
             project_id=ProjectId(packed.project_id),
             received_at=packed.received_at,

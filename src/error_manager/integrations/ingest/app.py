@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from error_manager.core.errors import MalformedPayloadError, RateLimitedError, RequestError
+from error_manager.core.quick import maker
 from error_manager.flows.accepting import (
     Submission,
     accept_envelope,
@@ -33,6 +34,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[..., Awaitable[None]]  # frameworks name the types of these three differently
 
+_submission_of: Final = maker(Submission)
 _SENTRY: Final = re.compile(r"(?:^|/)api/(?:([^/]+)/)?(envelope|store|security|csp-report)/?$")
 _ERRORS: Final = re.compile(r"(?:^|/)api/v1/errors/?$")
 _UNKNOWN: Final = re.compile(r"(?:^|/)api/\d+/")
@@ -236,7 +238,7 @@ def _submission(scope: Scope, receive: Receive) -> Submission:
     )
     match = _SENTRY.search(scope["path"])
     client = scope.get("client")
-    return Submission(
+    return _submission_of(
         read=_reader(receive),
         key=credentials.key,
         project=(match[1] or "") if match else "",

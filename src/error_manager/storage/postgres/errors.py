@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 from psycopg import sql
@@ -28,6 +27,13 @@ from error_manager.storage.base import (
     StoredError,
 )
 from error_manager.storage.postgres import named
+from error_manager.storage.postgres.arrays import (
+    bytes_array,
+    number_array,
+    text_array,
+    time_array,
+    uuid_array,
+)
 from error_manager.storage.postgres.error_rows import ERROR_TYPES, error_row, pattern_values, read_dead_letter
 from error_manager.storage.postgres.one_connection import Connect, OneConnection
 from error_manager.storage.rollup import (
@@ -227,10 +233,10 @@ class PostgresErrorStore(OneConnection):
         rows = [first[key] for key in sorted(first)]
         new_ids = await self._rows(
             "claim_event_ids",
-            projects=[e.project_id for e in rows],
-            events=[UUID(e.event.event_id) for e in rows],
-            errors=[e.error_id for e in rows],
-            timestamps=[e.event.timestamp for e in rows],
+            projects=number_array([e.project_id for e in rows]),
+            events=uuid_array([e.event.event_id for e in rows]),
+            errors=uuid_array([e.error_id for e in rows]),
+            timestamps=time_array([e.event.timestamp for e in rows]),
         )
         new = {row[0] for row in new_ids}
         fresh = [e for e in errors if e.error_id in new]
@@ -284,7 +290,11 @@ class PostgresErrorStore(OneConnection):
     async def _known_groups(self, keys: Sequence[GroupKey]) -> dict[GroupKey, PatternId]:
         if not keys:
             return {}
-        rows = await self._rows("known_groups", projects=[k[0] for k in keys], groups=[k[1] for k in keys])
+        rows = await self._rows(
+            "known_groups",
+            projects=number_array([k[0] for k in keys]),
+            groups=bytes_array([k[1] for k in keys]),
+        )
         return {(ProjectId(p), GroupId(bytes(g))): PatternId(i) for p, g, i in rows}
 
     async def _copy(self, errors: Sequence[StoredError]) -> None:
@@ -342,10 +352,10 @@ class PostgresErrorStore(OneConnection):
         rows = sorted(rollups.users)
         gained = await self._rows(
             "add_users",
-            projects=[r[0] for r in rows],
-            groups=[r[1] for r in rows],
-            users=[r[2] for r in rows],
-            days=[r[3] for r in rows],
+            projects=number_array([r[0] for r in rows]),
+            groups=bytes_array([r[1] for r in rows]),
+            users=bytes_array([r[2] for r in rows]),
+            days=time_array([r[3] for r in rows]),
         )
         return {(ProjectId(p), PatternId(i)): n for p, i, n in gained}
 
@@ -354,10 +364,10 @@ class PostgresErrorStore(OneConnection):
         await self._run(
             "add_minutes",
             shard=self._shard,
-            projects=[k[0] for k, _ in minutes],
-            buckets=[k[1] for k, _ in minutes],
-            groups=[k[2] for k, _ in minutes],
-            counts=[n for _, n in minutes],
+            projects=number_array([k[0] for k, _ in minutes]),
+            buckets=time_array([k[1] for k, _ in minutes]),
+            groups=bytes_array([k[2] for k, _ in minutes]),
+            counts=number_array([n for _, n in minutes]),
         )
         severities = sorted(rollups.severities.items())
         await self._run(
@@ -374,13 +384,13 @@ class PostgresErrorStore(OneConnection):
             ("add_day_tags", "keys", "values", rollups.tags),
         ):
             items = sorted(rows.items())
-            columns: dict[str, Any] = {
-                "projects": [k[0] for k, _ in items],
-                "groups": [k[1] for k, _ in items],
-                "buckets": [k[2] for k, _ in items],
-                first: [k[3] for k, _ in items],
-                second: [k[4] for k, _ in items],
-                "counts": [n for _, n in items],
+            columns = {
+                "projects": number_array([k[0] for k, _ in items]),
+                "groups": bytes_array([k[1] for k, _ in items]),
+                "buckets": time_array([k[2] for k, _ in items]),
+                first: text_array([k[3] for k, _ in items]),
+                second: text_array([k[4] for k, _ in items]),
+                "counts": number_array([n for _, n in items]),
             }
             if items:
                 await self._run(name, shard=self._shard, **columns)
@@ -540,4 +550,5 @@ def _moved(
 
 
 def _ended(errors: Sequence[StoredError], outcome: OutcomeKind) -> list[OutcomeCount]:
-    return [_moved(e.project_id, _hour(e.created_at), outcome, "", 1) for e in errors]
+    minutes = Counter([(e.project_id, e.created_at.replace(second=0, microsecond=0)) for e in errors])
+    return [_moved(project, _hour(at), outcome, "", quantity) for (project, at), quantity in minutes.items()]
