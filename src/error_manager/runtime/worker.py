@@ -36,7 +36,7 @@ _BATCHES: Final = 8  # of a slot in a row; then the other slots, and the houseke
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _HOUSE_EVERY_S: Final = 3600.0
 _HOUSE_RETRY_S: Final = 60.0
-_HOUSE_LOOK_S: Final = 1.0
+_HOUSE_LOOK_S: Final = 0.2  # a second under load is 1,000 errors without the dictionary of their project
 _TEMPLATES_LOOK_S: Final = 0.1
 _TEMPLATES_LOOKS: Final = 10  # after so many, templates are read and mined; at once after many unmatched
 _MANY_UNMATCHED: Final = 1_000
@@ -180,7 +180,7 @@ class HouseKeeping:
         self._due_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look each second until ``stop`` is set; a failure is logged, tried again, and stops nothing."""
+        """Look often until ``stop`` is set; a failure is logged, tried again, and stops nothing."""
         while not stop.is_set():
             try:
                 await self.keep()
