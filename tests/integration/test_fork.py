@@ -150,3 +150,15 @@ def test_each_copy_has_random_numbers_of_its_own(tmp_path):
         """,
     )
     assert len(set(lines)) == 2
+
+
+def test_it_ends_also_where_the_system_keeps_no_codes(tmp_path):
+    """Started with SIGCHLD ignored: a copy that is gone has ended, with the code that Popen has then."""
+    assert _run(
+        tmp_path,
+        """
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        copy = copied(lambda words: 3)
+        print(ended(copy), copy.send_signal(signal.SIGTERM))
+        """,
+    ) == ["0 None"]

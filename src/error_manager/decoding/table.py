@@ -46,6 +46,8 @@ _UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From such a size on a time is in nano-, micro- or milliseconds."""
 _END_S: Final = 1e11
 """The year 5138: no time in seconds reaches it."""
+_END_OF_DATES_S: Final = 253_402_300_800.0
+"""The year 10000: a time of the last day of 9999 may reach it by its zone or by rounding."""
 _LARGEST: Final = 1e100
 """Sums of smaller numbers stay finite; no metric has larger ones."""
 _BRACKETED: Final = re.compile(r"\([^)]*\)|\[[^]]*\]")
@@ -263,9 +265,10 @@ def _read_date(text: str, now: datetime) -> float | None:
             return None
         return 60.0 * minute + seconds_past_minute(text[:minute_end], text[minute_end:tail_at])
     try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except OverflowError:  # a year that no zone can shift
         return None
+    return seconds if seconds < _END_OF_DATES_S else None
 
 
 def _is_date(text: str) -> bool:

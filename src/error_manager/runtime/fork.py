@@ -153,7 +153,12 @@ class Copy:
     def poll(self) -> int | None:
         """Return the exit code once it has ended (negative: the signal that killed it), else None."""
         if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except (
+                ChildProcessError
+            ):  # who started us had SIGCHLD ignored: the system keeps no code, as for Popen
+                pid, status = self.pid, 0
             if pid:
                 self._code = os.waitstatus_to_exitcode(status)
         return self._code

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from error_manager.core.errors import ConfigurationError
 from error_manager.runtime.settings import ServerSettings
@@ -31,11 +31,10 @@ def refuse_taken_port(server: ServerSettings) -> None:
         ConfigurationError: the port is taken, or the address is not of this machine.
     """
     try:
-        found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in found[:1]:
-            with socket.socket(family, kind, protocol) as attempt:
-                attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                attempt.bind(address)
+        family, address = _first_address(server.host, server.port)
+        with socket.socket(family, socket.SOCK_STREAM) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            attempt.bind(address)
     except OSError as error:
         raise ConfigurationError(
             [
@@ -45,6 +44,21 @@ def refuse_taken_port(server: ServerSettings) -> None:
                 )
             ]
         ) from error
+
+
+def numeric_host(server: ServerSettings) -> str:
+    """Return the address to listen on in numbers: the HTTP server takes no names (``localhost``).
+
+    Raises:
+        OSError: the name is not known.
+    """
+    return str(_first_address(server.host, server.port)[1][0])
+
+
+def _first_address(host: str, port: int) -> tuple[int, Any]:
+    """Return family and address of the first that a name has: it is listened on, and asked."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return family, address
 
 
 async def ask_ready(server: ServerSettings, path: str = "/healthz/ready") -> Probe:
@@ -63,10 +77,8 @@ async def _get(server: ServerSettings, path: str) -> Probe:
         context.check_hostname = False  # our own process on this machine; its certificate names another host
         context.verify_mode = ssl.CERT_NONE
     host = _ANY_ADDRESS.get(server.host, server.host)
-    found = socket.getaddrinfo(
-        host, server.port, type=socket.SOCK_STREAM
-    )  # asyncio's own would start a thread
-    reader, writer = await asyncio.open_connection(*found[0][4][:2], ssl=context)
+    address = _first_address(host, server.port)[1]  # asyncio's own would start a thread
+    reader, writer = await asyncio.open_connection(*address[:2], ssl=context)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
         await writer.drain()

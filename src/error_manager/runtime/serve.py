@@ -17,6 +17,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from error_manager.integrations.ingest.app import IngestApp
+from error_manager.runtime.network import numeric_host
 from error_manager.runtime.process import run_until_told
 from error_manager.runtime.settings import Settings
 from error_manager.runtime.wiring.serve import Serving, build
@@ -91,7 +92,7 @@ async def _know_keys(serving: Serving, stop: asyncio.Event) -> None:
 def _server(settings: Settings, app: IngestApp) -> Server:
     return Server(
         app,
-        address=settings.server.host,
+        address=numeric_host(settings.server),
         port=settings.server.port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,  # "auto" waits for a first byte without any timeout (measured with 2.8.7)

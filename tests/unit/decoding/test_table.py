@@ -203,3 +203,10 @@ def test_lines_that_are_no_csv_are_no_table(line):
 def test_sure_tables_are_known(lines, kind):
     """A header and a first row that leave no doubt; a log in CSV stays a log."""
     assert table_kind(lines) == kind
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-01:00"])
+def test_times_that_reach_the_year_10000_are_none(text):
+    """No date can be written for them; the second before is one."""
+    assert read_time(text, now=NOW) is None
+    assert read_time("9999-12-31T23:59:59Z", now=NOW) == 253_402_300_799
