@@ -26,7 +26,7 @@ from error_manager.analysis.event_times import EventTimes
 from error_manager.analysis.found import FoundPattern, FoundPatterns, GroupedError
 from error_manager.analysis.log_finding import LogFindings
 from error_manager.analysis.timeline import TimeRange
-from error_manager.cli.analyze_output import width, write, write_report
+from error_manager.cli.analyze_output import check_folder, width, write, write_report
 from error_manager.cli.progress import Progress
 from error_manager.core.errors import ConfigurationError, MissingExtraError
 from error_manager.core.text_mask import mask_sensitive
@@ -126,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
     """Read everything once, or until Ctrl-C, print the table and write what was asked for."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has blocks and ellipses
         sys.stdout.reconfigure(errors="replace")
+    check_folder(args.report)
     if args.follow:
         return _follow(args)
     is_table = args.input in set(TableKind)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from error_manager.core.errors import ConfigurationError
+
 _PIPE_WIDTH: Final = 200
 _TERMINAL: Final = (140, 24)
 
@@ -17,11 +19,28 @@ def width() -> int:
     return shutil.get_terminal_size(_TERMINAL).columns if sys.stdout.isatty() else _PIPE_WIDTH
 
 
+def check_folder(folder: Path | None) -> None:
+    """Refuse a folder for a report that cannot be one, before the work is done.
+
+    Raises:
+        ConfigurationError: there is something else at its place.
+    """
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ConfigurationError([f"--report {folder}: is no folder; the report is several files"])
+
+
 def write(path: Path, lines: Iterable[str]) -> None:
-    """Write text to a file, whose folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(lines)
+    """Write text to a file, whose folder is made.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be written: {error.strerror}"]) from error
 
 
 def write_report(folder: Path, files: Mapping[str, str]) -> None:

@@ -51,6 +51,8 @@ _END_OF_DATES_S: Final = 253_402_300_800.0
 _LARGEST: Final = 1e100
 """Sums of smaller numbers stay finite; no metric has larger ones."""
 _BRACKETED: Final = re.compile(r"\([^)]*\)|\[[^]]*\]")
+_BASIC_DATE: Final = re.compile(r"(?:19[7-9]|20[0-9])[0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+"""ISO 8601 without its signs: 20261127."""
 _SIGNS: Final = re.compile(r"[\W_]+")
 _LONGEST: Final = 80
 _WIDE_MARKS: Final = ("\ufffd\ufffd", "\x00")
@@ -225,6 +227,8 @@ def read_time(text: str, *, now: datetime) -> float | None:
             zone it is UTC.
         now: aware; for times without a year.
     """
+    if _BASIC_DATE.fullmatch(text.strip()):  # and not a second of 1970
+        return _read_date(text.strip(), now)
     try:
         seconds = float(text)
     except ValueError:

@@ -18,6 +18,8 @@ from error_manager.decoding.table import Table, joined, read_number, read_time, 
 
 MOST_MOMENTS: Final = 1_000
 """Moments kept of each column, those with the highest scores; the others are counted."""
+MOST_COLUMNS: Final = 200
+"""Columns beside the times: each may take 3 MB."""
 _SURE_STEPS: Final = 50
 """A table begins with its newest row when so many more steps lead back than forward."""
 
@@ -94,7 +96,7 @@ class MetricAnalysis:
             now: aware; for times without a year.
 
         Raises:
-            ConfigurationError: no column has times.
+            ConfigurationError: no column has times, or there are more than ``MOST_COLUMNS`` others.
         """
         self._table = table
         self._now = now
@@ -102,6 +104,12 @@ class MetricAnalysis:
         self._series = {
             place: _Series(name) for place, name in enumerate(table.header) if place not in self._times
         }
+        if len(self._series) > MOST_COLUMNS:
+            raise table.error(
+                table.header_line,
+                f"{len(self._series):,} columns beside the times; at most {MOST_COLUMNS} are read at once: "
+                "give some of them, with the times, as a file of their own",
+            )
         self._has_comma = table.delimiter != ","
         self._rows = self._later = self._same = self._back = 0
         self._unread = self._uneven = Unread()

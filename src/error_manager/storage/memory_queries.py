@@ -559,7 +559,7 @@ def _position(row: PatternRow, order: PatternOrder) -> datetime | int:
         case PatternOrder.SEVERITY:
             return row.severity.rank * _SECONDS_TO_2100 + round(row.last_seen.timestamp())
         case PatternOrder.RISK:
-            return risk_rank(row.risk)
+            return risk_rank(-1.0 if row.risk is None else row.risk)
 
 
 def _value(error: StoredError, name: str) -> str:

@@ -147,6 +147,11 @@ def test_log_in_csv_stays_a_log(tmp_path, capsys):
         ),
         (["--input", "metric", "--follow"], "--follow takes log lines"),
         (["--input", "alarms"], "a.csv line 1: no column with the kind of alarm"),
+        (["--input", "metric", "--report", "a.csv"], "--report a.csv: is no folder"),
+        (
+            ["--input", "metric", "--report", "a.csv/b"],
+            "a.csv/b/report.html: cannot be written: Not a directory",
+        ),
     ],
 )
 def test_what_does_not_go_is_refused(tmp_path, monkeypatch, capsys, words, told):

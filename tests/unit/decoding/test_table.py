@@ -139,6 +139,7 @@ def test_more_times():
     assert read_time("2026-01-25 13:05:07.250", now=NOW) == SECONDS + 0.25
     assert read_time("2026-01-25 13:05:07,250", now=NOW) == SECONDS + 0.25
     assert read_time("30685", now=NOW) == 30_685
+    assert read_time("20260125", now=NOW) == read_time("2026-01-25", now=NOW)
     assert [
         read_time(text, now=NOW) for text in ("", "soon", "nan", "inf", "1e300", "2026-13-45", "10:00")
     ] == [None] * 7

@@ -112,6 +112,7 @@ def test_highest_moments_are_kept(monkeypatch):
         ("time,x\n3,5\n2,5\n1,5\n", r"m\.csv line 4: expected the oldest row first; 2 rows are older"),
         (rows([5] * 200, step_s=-60), r"m\.csv line 53: expected the oldest row first; 51 rows are older"),
         ("host,x\na,5\n", r"m\.csv line 1: no column of times"),
+        (f"time{',x' * 201}\n1{',5' * 201}\n", r"m\.csv line 1: 201 columns beside the times; at most 200"),
     ],
 )
 def test_what_is_no_metric_is_refused(text, told):

@@ -69,7 +69,7 @@ _POSITIONS: Final[Mapping[PatternOrder, tuple[LiteralString, LiteralString]]] = 
         "(p.severity_rank * 4102444800 + extract(epoch FROM p.last_seen)::bigint)",
         "bigint",
     ),
-    PatternOrder.RISK: ("(round(coalesce(a.risk, 0) * 1000)::bigint)", "bigint"),
+    PatternOrder.RISK: ("(round(coalesce(a.risk, -1) * 1000)::bigint)", "bigint"),
 }
 
 
