@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -23,9 +24,11 @@ from error_manager.storage.postgres.cluster import (
     Cluster,
     open_cluster,
 )
-from error_manager.storage.postgres.connection import connect_sync
+from error_manager.storage.postgres.connection import connect, connect_sync, pool
 from error_manager.storage.postgres.embedded import EmbeddedPostgres
+from error_manager.storage.postgres.errors import PostgresErrorStore
 from error_manager.storage.postgres.migrate import migrate
+from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.roles import create_database, ensure_roles
 from error_manager.storage.postgres.server_config import ClusterOptions
 
@@ -130,3 +133,31 @@ def _fresh(cluster: Cluster, template: str) -> Iterator[TestDatabase]:
         autocommit=True,
     ) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def make_store(database, shard: int = 0) -> PostgresErrorStore:
+    """Return a store as a worker has it."""
+    return PostgresErrorStore(
+        lambda: connect(database.url, application_name="test"), shard=shard, failpoint=lambda step: None
+    )
+
+
+@pytest.fixture
+async def store(database):
+    """A worker's store on a fresh database with project 1."""
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(
+            "INSERT INTO projects (id, organization_id, name, slug, subject_key) VALUES (1, 1, 'P', 'p', 'k')"
+        )
+    made = make_store(database)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def queries(database):
+    """The pages' side of the same database."""
+    connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
+    await connections.open()
+    yield PostgresQueries(connections)
+    await connections.close()

@@ -7,39 +7,15 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 from tests.contract.query_store_contract import error
-from tests.integration.test_regrouping import make_store, run, some
+from tests.integration.test_regrouping import run, some
 
 from error_manager.core.ids import uuid7
 from error_manager.core.types import ErrorId, PatternId
 from error_manager.storage.base import ErrorFilter
-from error_manager.storage.postgres.connection import pool
-from error_manager.storage.postgres.queries import PostgresQueries
 
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
-
-
-@pytest.fixture
-async def store(database):
-    """A worker's store on a fresh database with project 1."""
-    with psycopg.connect(database.owner_url) as connection:
-        connection.execute(
-            "INSERT INTO projects (id, organization_id, name, slug, subject_key) VALUES (1, 1, 'P', 'p', 'k')"
-        )
-    made = make_store(database)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def queries(database):
-    """The pages' side of the same database."""
-    connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
-    await connections.open()
-    yield PostgresQueries(connections)
-    await connections.close()
 
 
 def at(number: int, moment: datetime, *, group: int = 0):

@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from tests.contract.error_store_contract import error
+from tests.integration.conftest import make_store
 from tests.regroupings import GROUPS, errors, held, take, told
 
 from error_manager.core.types import GroupId, PatternId, PatternStatus
 from error_manager.storage.base import NO_SLOT, Cursor, StoreBatch
 from error_manager.storage.memory_queries import MemoryQueries
-from error_manager.storage.postgres.connection import connect, pool
-from error_manager.storage.postgres.errors import PostgresErrorStore
-from error_manager.storage.postgres.queries import PostgresQueries
+from error_manager.storage.postgres.connection import connect
 from error_manager.storage.postgres.regroup import Regroup, open_map
 
 NOW = datetime.now(UTC)
@@ -64,37 +63,9 @@ def run(database, statement: str) -> list[tuple]:
         return connection.execute(statement).fetchall()
 
 
-def make_store(database, shard: int = 0) -> PostgresErrorStore:
-    """Return a store as a worker has it."""
-    return PostgresErrorStore(
-        lambda: connect(database.url, application_name="test"), shard=shard, failpoint=lambda step: None
-    )
-
-
 def some(*batch) -> StoreBatch:
     """Return a batch that moves no cursor."""
     return StoreBatch(slot=NO_SLOT, start=Cursor(), end=Cursor(), errors=batch)
-
-
-@pytest.fixture
-async def store(database):
-    """A worker's store on a fresh database with project 1."""
-    with psycopg.connect(database.owner_url) as connection:
-        connection.execute(
-            "INSERT INTO projects (id, organization_id, name, slug, subject_key) VALUES (1, 1, 'P', 'p', 'k')"
-        )
-    made = make_store(database)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def queries(database):
-    """The pages' side of the same database."""
-    connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
-    await connections.open()
-    yield PostgresQueries(connections)
-    await connections.close()
 
 
 async def patterns(queries) -> list[PatternId]:

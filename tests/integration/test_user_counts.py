@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from tests.contract.error_store_contract import error
-from tests.integration.test_regrouping import make_store, recounted, run, some
+from tests.integration.test_regrouping import recounted, run, some
 
 from error_manager.core.errors import ConflictError, NotFoundError
 from error_manager.core.types import GroupId, PatternId
 from error_manager.storage.postgres import regroup
-from error_manager.storage.postgres.connection import connect, pool
+from error_manager.storage.postgres.connection import connect
 from error_manager.storage.postgres.group_users import FEW_GROUPS
-from error_manager.storage.postgres.queries import PostgresQueries
 from error_manager.storage.postgres.regroup import Regroup, open_map
 
 NOW = datetime.now(UTC)
@@ -26,19 +25,10 @@ FIRST_DAY = NOW.date() - timedelta(days=DAYS - 1)
 
 
 @pytest.fixture
-async def queries(database):
+async def queries(store, queries):
     """The pages' side of a database with one error without a user in each of many groups."""
-    with psycopg.connect(database.owner_url) as connection:
-        connection.execute(
-            "INSERT INTO projects (id, organization_id, name, slug, subject_key) VALUES (1, 1, 'P', 'p', 'k')"
-        )
-    store = make_store(database)
     await store.commit(some(*(error(n, group=n) for n in range(GROUPS))))
-    await store.close()
-    connections = pool(database.url, application_name="test", min_size=1, max_size=4, autocommit=True)
-    await connections.open()
-    yield PostgresQueries(connections)
-    await connections.close()
+    return queries
 
 
 def give_users(database, rows: set[tuple[bytes, bytes, int]]) -> None:
