@@ -26,7 +26,9 @@ def check_folder(folder: Path | None) -> None:
         ConfigurationError: there is something else at its place.
     """
     if folder is not None and folder.exists() and not folder.is_dir():
-        raise ConfigurationError([f"--report {folder}: is no folder. The report is several files: give the name of a folder"])
+        raise ConfigurationError(
+            [f"--report {folder}: is no folder. The report is several files: give the name of a folder"]
+        )
 
 
 def write(path: Path, lines: Iterable[str]) -> None:
